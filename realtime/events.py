@@ -1,0 +1,386 @@
+"""Every message type of the bus, with its one encoding; the names here are the names everywhere.
+
+This module does no input or output: `realtime.bus` carries what is encoded here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from realtime.errors import DecodeError
+
+SHARDS = 8
+BATCH_VERSION = 1
+FINDING_VERSION = 1
+
+Edge = Literal["open", "update", "close"]
+BatchKind = Literal["f64", "text", "frame"]
+
+
+class Quality(IntEnum):
+    """Quality of one sample; the two low bits of the quality byte."""
+
+    GOOD = 0
+    UNCERTAIN = 1
+    BAD = 2
+
+
+class Reason(IntEnum):
+    """Why a sample is not good; the six high bits of the quality byte (PROTOCOLS.md 6.4)."""
+
+    NONE = 0
+    COMM = 1  # the link is down
+    CONFIG = 2  # the address is wrong
+    DEVICE = 3  # sensor fault, wire break
+    RANGE = 4  # NaN, infinite, over-range
+    STALE = 5  # nothing new for three polls
+    CLOCK = 6  # source time not believable
+
+
+class Severity(StrEnum):
+    """Alert severities; `advisory` is what S3-13 calls info."""
+
+    ADVISORY = "advisory"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class AlertType(StrEnum):
+    """Alert types S2-48..53 and the two of DESIGN.md 5."""
+
+    CALIBRATION_OVERDUE = "calibration_overdue"
+    RULE_VIOLATION = "rule_violation"
+    DRIFT = "drift"
+    ANOMALY = "anomaly"
+    INSTRUMENT_FAULT = "instrument_fault"
+    DATA_GAP = "data_gap"
+    MACHINE_FAULT = "machine_fault"
+    SOURCE_LOST = "source_lost"
+
+
+class SignalName(StrEnum):
+    """Names on the stream `signals`; plc and ml emit, the worker turns them into facts."""
+
+    SOURCE_LOST = "source.lost"
+    SOURCE_RECOVERED = "source.recovered"
+    STATE_OBSERVED = "state.observed"
+    TAG_DISCOVERED = "tag.discovered"
+    JOB_PROGRESS = "job.progress"
+    BUS_GROUP_LOST = "bus.group_lost"
+
+
+class FactName(StrEnum):
+    """Names on the stream `facts` and on the socket."""
+
+    ALERT_RAISED = "alert.raised"
+    ALERT_ACKNOWLEDGED = "alert.acknowledged"
+    ALERT_RETURNED = "alert.returned"
+    ALERT_SHELVED = "alert.shelved"
+    ALERT_RESOLVED = "alert.resolved"
+    WORK_ORDER_OPENED = "work_order.opened"
+    WORK_ORDER_ASSIGNED = "work_order.assigned"
+    WORK_ORDER_CHANGED = "work_order.changed"
+    WORK_ORDER_COMPLETED = "work_order.completed"
+    WORK_ORDER_VERIFIED = "work_order.verified"
+    WORK_ORDER_REOPENED = "work_order.reopened"
+    NOTIFICATION_CREATED = "notification.created"
+    ASSET_STATE_CHANGED = "asset.state_changed"
+    SOURCE_LOST = "source.lost"
+    SOURCE_RECOVERED = "source.recovered"
+    CONFIG_CHANGED = "config.changed"
+
+
+def quality_byte(quality: Quality, reason: Reason = Reason.NONE) -> int:
+    """Pack quality (2 bits) and reason (6 bits) into the byte that the bus and history carry."""
+    return int(quality) | int(reason) << 2
+
+
+def split_quality(byte: int) -> tuple[Quality, Reason]:
+    """The inverse of `quality_byte`; raises ValueError on bits that no Quality or Reason has."""
+    return Quality(byte & 3), Reason(byte >> 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of an array tag: values = raw * scale + offset, row-major `shape`, dtype of `data`."""
+
+    shape: tuple[int, int]
+    dtype: Literal["i2", "u1", "f4"]
+    scale: float
+    offset: float
+    unit: str
+    data: bytes
+
+    def array(self) -> npt.NDArray[np.float64]:
+        """float64 of `shape`, engineering units."""
+        raw = np.frombuffer(self.data, dtype="<" + self.dtype).reshape(self.shape)
+        return raw.astype(np.float64) * self.scale + self.offset
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Readings of one shard and one kind, columnar; the unit of the streams `readings.<shard>`.
+
+    ids uint32 (n,) tag ids; t int64 (n,) source time, ms UTC; quality uint8 (n,) see `quality_byte`;
+    seq uint32 (n,) from the device, else 0. values: float64 (n,) for kind f64 (NaN where bad and unknown),
+    list of str for text, list of Frame for frame. Emitted by plc and /api/readings; consumed by recorder and ml.
+    """
+
+    shard: int
+    received_ms: int
+    source: str
+    ids: npt.NDArray[np.uint32]
+    t: npt.NDArray[np.int64]
+    quality: npt.NDArray[np.uint8]
+    seq: npt.NDArray[np.uint32]
+    values: npt.NDArray[np.float64] | list[str] | list[Frame]
+    kind: BatchKind = "f64"
+    flags: frozenset[Literal["replay", "late"]] = field(default_factory=frozenset)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def numbers(self) -> npt.NDArray[np.float64]:
+        """The values of an f64 batch; raises TypeError for the other kinds."""
+        if not isinstance(self.values, np.ndarray):
+            raise TypeError(f"a {self.kind} batch has no numbers")
+        return self.values
+
+    def frames(self) -> list[Frame]:
+        """The values of a frame batch; raises TypeError for the other kinds."""
+        return [v for v in self._listed("frame") if isinstance(v, Frame)]
+
+    def texts(self) -> list[str]:
+        """The values of a text batch; raises TypeError for the other kinds."""
+        return [v for v in self._listed("text") if isinstance(v, str)]
+
+    def _listed(self, kind: BatchKind) -> list[str] | list[Frame]:
+        if self.kind != kind or isinstance(self.values, np.ndarray):
+            raise TypeError(f"a {self.kind} batch has no {kind} values")
+        return self.values
+
+
+def encode_batch(batch: Batch) -> dict[str, bytes]:
+    """Stream entry of a batch: `h` is the JSON header, the other fields are raw little-endian columns."""
+    header = {
+        "v": BATCH_VERSION,
+        "shard": batch.shard,
+        "received_ms": batch.received_ms,
+        "source": batch.source,
+        "kind": batch.kind,
+        "flags": sorted(batch.flags),
+        "n": len(batch.ids),
+    }
+    if batch.kind == "frame":
+        frames = batch.frames()
+        header["frames"] = [[f.shape, f.dtype, f.scale, f.offset, f.unit, len(f.data)] for f in frames]
+        column = b"".join(f.data for f in frames)
+    elif batch.kind == "text":
+        column = orjson.dumps(batch.texts())
+    else:
+        column = batch.numbers().astype("<f8", copy=False).tobytes()
+    return {
+        "h": orjson.dumps(header),
+        "id": batch.ids.astype("<u4", copy=False).tobytes(),
+        "t": batch.t.astype("<i8", copy=False).tobytes(),
+        "q": batch.quality.astype("u1", copy=False).tobytes(),
+        "s": batch.seq.astype("<u4", copy=False).tobytes(),
+        "x": column,
+    }
+
+
+def decode_batch(fields: dict[bytes, bytes]) -> Batch:
+    """Read a stream entry; raises DecodeError with the reason when it is not one of ours."""
+    try:
+        header = orjson.loads(fields[b"h"])
+        if header["v"] != BATCH_VERSION:
+            raise DecodeError(f"batch version {header['v']} is not {BATCH_VERSION}")
+        n = int(header["n"])
+        ids = np.frombuffer(fields[b"id"], "<u4")
+        t = np.frombuffer(fields[b"t"], "<i8")
+        quality = np.frombuffer(fields[b"q"], "u1")
+        seq = np.frombuffer(fields[b"s"], "<u4")
+        values = _decode_values(header, fields[b"x"])
+        batch = Batch(
+            shard=int(header["shard"]),
+            received_ms=int(header["received_ms"]),
+            source=str(header["source"]),
+            ids=ids,
+            t=t,
+            quality=quality,
+            seq=seq,
+            values=values,
+            kind=header["kind"],
+            flags=frozenset(header["flags"]),
+        )
+    except (LookupError, ValueError, TypeError) as error:
+        raise DecodeError(f"batch unreadable: {type(error).__name__}: {error}") from error
+    if not len(ids) == len(t) == len(quality) == len(seq) == len(values) == n:
+        raise DecodeError("batch columns differ in length")
+    return batch
+
+
+def _decode_values(header: dict[str, Any], column: bytes) -> npt.NDArray[np.float64] | list[str] | list[Frame]:
+    if header["kind"] == "f64":
+        return np.frombuffer(column, "<f8")
+    if header["kind"] == "text":
+        return [str(text) for text in orjson.loads(column)]
+    if header["kind"] != "frame":
+        raise ValueError(f"kind {header['kind']!r} is none of f64, text, frame")
+    frames: list[Frame] = []
+    at = 0
+    for shape, dtype, scale, offset, unit, size in header["frames"]:
+        frames.append(Frame((int(shape[0]), int(shape[1])), dtype, scale, offset, unit, column[at : at + size]))
+        at += size
+    if at != len(column):
+        raise ValueError(f"frames take {at} bytes, there are {len(column)}")
+    return frames
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """One tag's share (0..1) in a finding."""
+
+    tag: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a detector found, on the stream `findings`; emitted by ml only, consumed by the worker.
+
+    `key` is stable over replay: the same condition found again after a restart has the same key, and open,
+    update and close of one condition share it. t and t_onset are ms UTC. asset is a database id; tag a name or
+    None for a joint finding. score / limit >= 1 means in alarm; score < limit on a close.
+    """
+
+    key: str
+    edge: Edge
+    asset: int
+    tag: str | None
+    type: AlertType
+    detector: str
+    t: int
+    t_onset: int
+    severity: Severity
+    score: float
+    limit: float
+    value: float | None
+    because: tuple[Because, ...]
+    config_version: int
+    code: str | None = None
+    model_version: int | None = None
+    provisional: bool = False  # learned on a baseline nobody confirmed: watch list only
+
+
+def encode_finding(finding: Finding) -> dict[str, bytes]:
+    """Stream entry of a finding: one JSON field `j`."""
+    body = {name: getattr(finding, name) for name in Finding.__dataclass_fields__}
+    body["because"] = [{"tag": b.tag, "share": b.share} for b in finding.because]
+    return {"j": orjson.dumps({"v": FINDING_VERSION, **body})}
+
+
+def decode_finding(fields: dict[bytes, bytes]) -> Finding:
+    """Read a stream entry; raises DecodeError."""
+    try:
+        body = dict(orjson.loads(fields[b"j"]))
+        if body.pop("v") != FINDING_VERSION:
+            raise DecodeError("finding version unknown")
+        body["because"] = tuple(Because(str(b["tag"]), float(b["share"])) for b in body["because"])
+        body["type"] = AlertType(body["type"])
+        body["severity"] = Severity(body["severity"])
+        return Finding(**body)
+    except (KeyError, ValueError, TypeError) as error:
+        raise DecodeError(f"finding unreadable: {type(error).__name__}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Something plc or ml observed that is not a reading, on the stream `signals`; consumed by the worker.
+
+    source.lost / source.recovered: data {source, reason, detail, tags:[names]}; state.observed: data {asset, operating,
+    fault_code|null}; tag.discovered: data {source, tag, value}; job.progress: data {job, done, total, message};
+    bus.group_lost: data {stream, group}: FLUSHALL or eviction took unread entries away.
+    """
+
+    name: SignalName
+    t: int
+    data: dict[str, Any]
+
+
+def encode_signal(signal: Signal) -> dict[str, bytes]:
+    """Stream entry of a signal."""
+    return {"j": orjson.dumps({"v": 1, "name": signal.name, "t": signal.t, "data": signal.data})}
+
+
+def decode_signal(fields: dict[bytes, bytes]) -> Signal:
+    """Read a stream entry; raises DecodeError."""
+    try:
+        body = orjson.loads(fields[b"j"])
+        return Signal(SignalName(body["name"]), int(body["t"]), dict(body["data"]))
+    except (KeyError, ValueError, TypeError) as error:
+        raise DecodeError(f"signal unreadable: {type(error).__name__}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that is so since a commit, on the stream `facts` and by its name on the socket.
+
+    seq: one counter in commit order; id and rev of the thing; by: user name or "system"; data: its REST body.
+    Emitted by the leader's relay only; consumed by every web process.
+    """
+
+    seq: int
+    at: str
+    name: FactName
+    id: int
+    rev: int
+    by: str
+    data: dict[str, Any]
+
+
+def encode_fact(fact: Fact) -> dict[str, bytes]:
+    """Stream entry of a fact."""
+    return {"j": orjson.dumps({name: getattr(fact, name) for name in Fact.__dataclass_fields__})}
+
+
+def decode_fact(fields: dict[bytes, bytes]) -> Fact:
+    """Read a stream entry; raises DecodeError."""
+    try:
+        body = orjson.loads(fields[b"j"])
+        return Fact(**{**body, "name": FactName(body["name"])})
+    except (KeyError, ValueError, TypeError) as error:
+        raise DecodeError(f"fact unreadable: {type(error).__name__}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A request to another program, on the stream `commands`; never a PLC write (that is plc.commands' own path).
+
+    name: `simulator.fault` {id, target, kind, magnitude, duration_s, until_ms}, `simulator.clear` {id}.
+    """
+
+    id: str
+    name: str
+    t: int
+    data: dict[str, Any]
+
+
+def encode_command(command: Command) -> dict[str, bytes]:
+    """Stream entry of a command."""
+    return {"j": orjson.dumps({"v": 1, "id": command.id, "name": command.name, "t": command.t, "data": command.data})}
+
+
+def decode_command(fields: dict[bytes, bytes]) -> Command:
+    """Read a stream entry; raises DecodeError."""
+    try:
+        body = orjson.loads(fields[b"j"])
+        return Command(str(body["id"]), str(body["name"]), int(body["t"]), dict(body["data"]))
+    except (KeyError, ValueError, TypeError) as error:
+        raise DecodeError(f"command unreadable: {type(error).__name__}: {error}") from error
