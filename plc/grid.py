@@ -1,0 +1,49 @@
+"""When each group of a polled source is due: a fixed grid of the monotonic clock. Pure but for the start time it is given.
+
+No drift, nothing queued up: a cycle that took too long skips to the next grid point and is counted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from realtime.snapshot import Source, Tag
+
+LEAST_PERIOD_S = 0.05
+
+
+def periods_of(source: Source, tags: Sequence[Tag]) -> dict[str, float]:
+    """Seconds between polls of each group that has tags: the source's group, else the fastest of its tags' periods."""
+    periods: dict[str, float] = {}
+    for tag in tags:
+        period = source.groups.get(tag.group, min(tag.period_s, periods.get(tag.group, tag.period_s)))
+        periods[tag.group] = max(period, LEAST_PERIOD_S)
+    return periods
+
+
+class Grid:
+    """Due times of groups; the fastest goes first where several are due."""
+
+    def __init__(self, periods: Mapping[str, float], start: float | None = None) -> None:
+        self.periods = dict(sorted(periods.items(), key=lambda item: item[1]))
+        self.overruns = 0
+        first = time.monotonic() if start is None else start
+        self._due = dict.fromkeys(self.periods, first)
+
+    def next_due(self) -> tuple[str, float] | None:
+        """The group that is due first and when; None without groups."""
+        if not self._due:
+            return None
+        group = min(self._due, key=lambda name: self._due[name])
+        return group, self._due[group]
+
+    def done(self, group: str, now: float) -> None:
+        """The group was polled, by `now`; its next grid point lies after that."""
+        period = self.periods[group]
+        due = self._due[group] + period
+        if due <= now:
+            missed = int((now - due) // period) + 1
+            self.overruns += missed
+            due += missed * period
+        self._due[group] = due
