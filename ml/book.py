@@ -1,0 +1,166 @@
+"""The open findings of one shard: scores in, edges (open, update, close) out, with keys that a replay repeats.
+
+Whether a row is in alarm is the detector's decision; what an alert becomes is the server's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ml.channels import Channels
+from ml.detector import Detector
+from ml.fusion import explained, severity
+from ml.scoring import Score
+from realtime.events import AlertType, Because, Edge, Finding, Severity
+
+UPDATE_EVERY_MS = 10_000
+RANK = {Severity.ADVISORY: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Which model speaks for an asset; version None = the monitor's own."""
+
+    version: int | None
+    provisional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A finding that stands. `finding` is the last one sent, `row_key` where it lives in its detector."""
+
+    row_key: str
+    finding: Finding
+
+
+class Book:
+    """Folds scores into findings. `models` by asset id; learned detectors speak in their name."""
+
+    def __init__(self, channels: Channels, detectors: dict[str, Detector], learned: frozenset[str]) -> None:
+        self.channels = channels
+        self.detectors = detectors
+        self.learned = learned
+        self.models: dict[int, Model] = {}
+        self.open: dict[tuple[str, int], Open] = {}
+        self.closed: dict[tuple[str, int, str | None], int] = {}  # (detector, asset, tag) -> time of its last close
+        self._standing = {name: np.zeros(len(d.row_keys()), bool) for name, d in detectors.items()}
+
+    def fold(self, name: str, score: Score | None) -> list[Finding]:
+        """Findings that this score makes; [] for nearly every score."""
+        if score is None:
+            return []
+        marks = self._standing[name]
+        found: list[Finding] = []
+        for i in np.flatnonzero(score.active | marks[score.rows]).tolist():
+            found += self._row(name, score, i)
+        return found
+
+    def _row(self, name: str, score: Score, i: int) -> list[Finding]:
+        row = int(score.rows[i])
+        standing = self.open.get((name, row))
+        if standing is None:
+            return self._maybe_open(name, score, i) if score.active[i] else []
+        now = self._finding(name, score, i, "close" if not score.active[i] else "update")
+        if not score.active[i]:
+            return [self._close(name, row, standing, now)]
+        if (now.code, now.tag) != (standing.finding.code, standing.finding.tag):
+            # another tag or another direction is another condition
+            closed = replace(standing.finding, edge="close", t=now.t, score=min(now.score, now.limit * 0.999))
+            return [self._close(name, row, standing, closed), *self._maybe_open(name, score, i)]
+        worse = RANK[now.severity] > RANK[standing.finding.severity]
+        if not worse and now.t - standing.finding.t < UPDATE_EVERY_MS:
+            return []
+        kept = replace(
+            now,
+            key=standing.finding.key,
+            t_onset=standing.finding.t_onset,
+            severity=max(now.severity, standing.finding.severity, key=RANK.__getitem__),
+        )
+        self.open[name, row] = replace(standing, finding=kept)
+        return [kept]
+
+    def _maybe_open(self, name: str, score: Score, i: int) -> list[Finding]:
+        row = int(score.rows[i])
+        slot = int(score.slot[i])
+        asset = self.channels.assets[self.detectors[name].asset_row(row)].id
+        tag = None if slot < 0 else self.channels.tags[slot].name
+        # what was explained when it began stays explained, although the explanation is over
+        over = {
+            d for (d, a, t), at in self.closed.items() if a == asset and at >= int(score.onset[i]) and (tag is None or t in (tag, None))
+        }
+        if explained(name, self._kinds(asset, tag) | over):
+            return []
+        finding = self._finding(name, score, i, "open")
+        self.open[name, row] = Open(self.detectors[name].row_keys()[row], finding)
+        self._standing[name][row] = True
+        return [finding]
+
+    def _close(self, name: str, row: int, standing: Open, now: Finding) -> Finding:
+        del self.open[name, row]
+        self.closed[name, now.asset, now.tag] = now.t
+        self._standing[name][row] = False
+        was = standing.finding
+        return replace(now, edge="close", key=was.key, tag=was.tag, code=was.code, t_onset=was.t_onset, severity=was.severity)
+
+    def _kinds(self, asset: int, tag: str | None) -> set[str]:
+        """Detectors with a finding on the tag, or on any tag of the asset where tag is None."""
+        return {name for (name, _), o in self.open.items() if o.finding.asset == asset and (tag is None or o.finding.tag in (tag, None))}
+
+    def _finding(self, name: str, score: Score, i: int, edge: Edge) -> Finding:
+        detector = self.detectors[name]
+        row, slot = int(score.rows[i]), int(score.slot[i])
+        asset = self.channels.assets[detector.asset_row(row)].id
+        tag = None if slot < 0 else self.channels.tags[slot].name
+        code = detector.codes[int(score.code[i])]
+        ratio = float(score.value[i] / score.limit[i])
+        kinds = len(self._kinds(asset, tag) | {name})
+        model = self.models.get(asset, Model(None, provisional=False)) if name in self.learned else Model(None, provisional=False)
+        reading = float(score.reading[i])
+        return Finding(
+            key=f"{asset}:{tag or '-'}:{name}:{code}:{int(score.onset[i])}",
+            edge=edge,
+            asset=asset,
+            tag=tag,
+            type=detector.type,
+            detector=name,
+            t=int(score.t[i]),
+            t_onset=int(score.onset[i]),
+            severity=severity(name, ratio, kinds, int(score.severity[i])),
+            score=round(float(score.value[i]), 6),
+            limit=round(float(score.limit[i]), 6),
+            value=reading if np.isfinite(reading) else None,
+            because=detector.because(row, slot),
+            config_version=self.channels.version,
+            code=code,
+            model_version=model.version,
+            provisional=model.provisional,
+        )
+
+    def export(self) -> dict[str, Any]:
+        """The open findings, and when others closed, as plain values to be saved."""
+        open_ = [{"detector": name, "row_key": o.row_key, "finding": asdict(o.finding)} for (name, _), o in self.open.items()]
+        return {"open": open_, "closed": [[*key, t] for key, t in self.closed.items()]}
+
+    def adopt(self, state: dict[str, Any], now: int) -> list[Finding]:
+        """Take over open findings; those whose row is gone, or stands no longer, are closed."""
+        self.closed.update({(str(d), int(a), tag): int(t) for d, a, tag, t in state["closed"]})
+        closed: list[Finding] = []
+        keys = {name: {key: i for i, key in enumerate(d.row_keys())} for name, d in self.detectors.items()}
+        for raw in state["open"]:
+            name, finding = str(raw["detector"]), finding_from(raw["finding"])
+            row = keys.get(name, {}).get(str(raw["row_key"]))
+            if row is None or not self.detectors[name].is_active(row):
+                closed.append(replace(finding, edge="close", t=now, score=min(finding.score, finding.limit * 0.999)))
+                continue
+            self.open[name, row] = Open(str(raw["row_key"]), finding)
+            self._standing[name][row] = True
+        return closed
+
+
+def finding_from(raw: dict[str, Any]) -> Finding:
+    """The inverse of `asdict`."""
+    because = tuple(Because(str(b["tag"]), float(b["share"])) for b in raw["because"])
+    return Finding(**{**raw, "because": because, "type": AlertType(raw["type"]), "severity": Severity(raw["severity"])})

@@ -1,0 +1,105 @@
+"""The detector protocol and the one table of detectors.
+
+A detector is one method over all tags of a shard at once; its state is arrays. It decides about its own rows only:
+what becomes of scores (severity, findings, life cycle) is `ml.fusion` and `ml.book`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ml.arrays import State
+from ml.channels import Channels
+from ml.detectors.drift import VDrift
+from ml.detectors.forest import Forest
+from ml.detectors.gap import Gap
+from ml.detectors.limits import Limits
+from ml.detectors.noise import Noise
+from ml.detectors.range_ import Range
+from ml.detectors.spike import Spike
+from ml.detectors.stuck import Stuck
+from ml.scoring import Chunk, History, Ints, Learned, Score
+from realtime.events import AlertType, Because
+from realtime.settings import Settings
+
+
+class Detector(Protocol):
+    """High always means anomalous; a row that is not ready is not in the Score, and None means no row is."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the table and in findings."""
+        ...
+
+    @property
+    def type(self) -> AlertType:
+        """What its findings are to the server."""
+        ...
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Codes of its findings; `Score.code` indexes them."""
+        ...
+
+    def learn(self, history: History) -> Learned:
+        """What to know of one asset; pure, changes nothing here. Empty where there is too little to learn from."""
+        ...
+
+    def load(self, slots: Ints, learned: Learned) -> None:
+        """Put in force what `learn` returned; slots int64: where its tags are now, -1 for those that are gone."""
+        ...
+
+    def score(self, chunk: Chunk) -> Score | None:
+        """Fold readings in and judge the rows they touch."""
+        ...
+
+    def tick(self, now: int) -> Score | None:
+        """Judge what time alone decides (silence, a window's end); now ms UTC."""
+        ...
+
+    def row_keys(self) -> list[str]:
+        """A stable key per row: findings and their life cycle hang on it."""
+        ...
+
+    def is_active(self, row: int) -> bool:
+        """The alarm of this row stands."""
+        ...
+
+    def asset_row(self, row: int) -> int:
+        """The row in `Channels.assets` that a row of this detector is about."""
+        ...
+
+    def because(self, row: int, slot: int) -> tuple[Because, ...]:
+        """Shares of the tags in the row's score, largest first; they add up to 1."""
+        ...
+
+    def export(self) -> State:
+        """A copy of the state."""
+        ...
+
+    def adopt(self, state: State) -> None:
+        """Take over the rows that are still here."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: `learns` says whether it needs a baseline."""
+
+    make: Callable[[Channels, Settings], Detector]
+    learns: bool
+
+
+# In the order of judgement: what a detector explains, a later one need not name again.
+DETECTORS: dict[str, Row] = {
+    "range": Row(Range, learns=True),
+    "spike": Row(Spike, learns=True),
+    "noise": Row(Noise, learns=True),
+    "stuck": Row(Stuck, learns=True),
+    "limits": Row(Limits, learns=False),
+    "drift": Row(VDrift, learns=True),
+    "gap": Row(Gap, learns=False),
+    "forest": Row(Forest, learns=True),
+}

@@ -1,0 +1,218 @@
+"""Drift, VDrift: a level that left its place further than the channel's own minute means wander when healthy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ml.arrays import Keyed
+from ml.channels import Channels
+from ml.detectors.drift_scale import TAU_S, TAU_SHIFTED_S, WINDOW_S, learn_scale
+from ml.scoring import Chunk, Flags, Floats, History, Ints, Learned, Score, undecided
+from realtime.events import AlertType, Because
+from realtime.settings import Settings
+
+CELLS = 30
+ON, SOFT, OFF = 3.0, 2.0, 1.05
+NEVER = -(10**15)
+ABSENT_MS = int(TAU_S * 1000)  # away longer than the level's memory: start at what is there
+
+
+class VDrift(Keyed):
+    """Good at: slow drift, bias, one machine's tags leaving their level together. Bad at: faults smaller than the healthy wander,
+    and spread without a change of level (noise).
+
+    m = mean of the last 30 s (10 readings of slow tags); z = |m - r| / s with s from `drift_scale`; S = ||max(z - 2, 0)|| over
+    the machine's tags, alarm on S > 3. r follows m with 400 s when quiet; in alarm the worst tag is the culprit and its r
+    stands still, the others follow with 100 s; the end is the culprit's max(z - 2, 0) < 1.05, and every r restarts.
+    Warm-up: one window; about 0.3 us a reading. Source: ML.md 3.5, in time instead of counts.
+    """
+
+    name = "drift"
+    type = AlertType.DRIFT
+    codes = ("drift_high", "drift_low")
+    STATE = ("sums", "counts", "total", "number", "cell", "first_cell", "m", "r", "before", "z", "good_t", "settle_t")
+    GROUP_STATE = ("alarm", "culprit_id", "onset", "rise_t", "stir")
+
+    def __init__(self, channels: Channels, settings: Settings) -> None:
+        self.channels = channels
+        self.keys, self.group_keys = channels.tag_keys(), channels.asset_keys()
+        n, groups = len(channels), len(channels.assets)
+        wanted = np.array([tag.drift for tag in channels.tags], bool) & channels.analogue
+        self.members = channels.grouped(wanted)
+        self.scale = np.full(n, np.nan)
+        window_s = np.maximum(WINDOW_S, 10 * channels.period_s)
+        self.pace = window_s / WINDOW_S  # every time constant stretches with the window
+        cell_s = np.maximum(window_s / CELLS, channels.period_s)
+        self.cell_ms = np.maximum(np.round(cell_s * 1000), 1).astype(np.int64)
+        self.cells = np.clip(np.round(window_s / cell_s), 2, CELLS).astype(np.int64)
+        self.sums, self.counts = np.zeros((n, CELLS)), np.zeros((n, CELLS), np.int64)
+        self.total, self.number = np.zeros(n), np.zeros(n, np.int64)
+        self.cell, self.first_cell, self.good_t = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
+        self.m, self.r, self.z = np.full(n, np.nan), np.full(n, np.nan), np.zeros(n)
+        self.before = np.full(n, np.nan)  # r when the alarm began
+        self.alarm, self.stir = np.zeros(groups, bool), np.zeros(groups, bool)
+        self.culprit_id = np.zeros(groups, np.int64)  # a tag id, so that it survives a change of slots
+        self.onset, self.rise_t = np.zeros(groups, np.int64), np.zeros(groups, np.int64)
+        self.settle_t = np.full(n, NEVER)
+        self.suspect = np.zeros(n, bool)  # another detector may name what these tags do; wait for its word
+
+    def learn(self, history: History) -> Learned:
+        """The scale of each tag; NaN where there is too little or nothing moves."""
+        return learn_scale(history)
+
+    def load(self, slots: Ints, learned: Learned) -> None:
+        """Put scales in force; the level of a tag that has none yet starts with the end of the baseline."""
+        here = slots >= 0
+        if not {"scale", "level", "level_t"} <= learned.keys():
+            return
+        s = slots[here]
+        self.scale[s] = learned["scale"][here]
+        new = np.isnan(self.r[s])
+        self.r[s[new]] = learned["level"][here][new]
+        self.good_t[s[new]] = learned["level_t"][here][new]
+
+    def score(self, chunk: Chunk) -> Score | None:
+        """S of every machine that a reading touched and that is not at rest."""
+        chunk = chunk.only(np.isfinite(self.scale[chunk.slots]))
+        if not len(chunk):
+            return None
+        self._add(chunk)
+        s = chunk.slots
+        ready = self.cell[s] - self.first_cell[s] >= self.cells[s] - 1
+        self.m[s] = self.total[s] / np.maximum(self.number[s], 1)
+        away = np.isnan(self.r[s]) | (chunk.t - self.good_t[s] > ABSENT_MS * self.pace[s])
+        culprit = self.channels.ids[s] == self.culprit_id[self.channels.asset[s]]
+        restart = ready & away & ~culprit
+        self.r[s[restart]] = self.m[s[restart]]
+        with np.errstate(invalid="ignore"):
+            self.z[s] = np.where(ready, np.abs(self.m[s] - self.r[s]) / self.scale[s], 0.0)
+        scored = self._decide(chunk, self._stirred(chunk, ready)) if ready.any() else None
+        self._follow(chunk.only(ready))
+        return scored
+
+    def _stirred(self, chunk: Chunk, ready: Flags) -> Ints:
+        """Machines with a tag beyond SOFT now or at their last decision, or in alarm; the others are at rest: S = 0."""
+        asset = self.channels.asset[chunk.slots]
+        stirred = ready & ((self.z[chunk.slots] > SOFT) | self.stir[asset] | self.alarm[asset])
+        awake = np.zeros(len(self.channels.assets), bool)
+        awake[asset[stirred]] = True
+        rest = ready & ~awake[asset]
+        self.rise_t[asset[rest]] = chunk.t[rest]
+        return np.flatnonzero(awake)
+
+    def _add(self, chunk: Chunk) -> None:
+        """Put readings into their cells; what left the window leaves its sum."""
+        s, f = chunk.slots, chunk.slots[chunk.fresh]
+        cell = chunk.t // self.cell_ms[s]
+        self.sums[f], self.counts[f], self.total[f], self.number[f] = 0.0, 0, 0.0, 0
+        self.first_cell[f] = self.cell[f] = cell[chunk.fresh]
+        step = np.minimum(cell - self.cell[s], self.cells[s])
+        for k in range(1, int(step.max(initial=0)) + 1):
+            old = s[step >= k]
+            at = (self.cell[old] + k) % self.cells[old]
+            self.total[old] -= self.sums[old, at]
+            self.number[old] -= self.counts[old, at]
+            self.sums[old, at], self.counts[old, at] = 0.0, 0
+        self.cell[s] = cell
+        at = cell % self.cells[s]
+        self.sums[s, at] += chunk.v
+        self.counts[s, at] += 1
+        self.total[s] += chunk.v
+        self.number[s] += 1
+
+    def _excess(self, groups: Ints) -> Floats:
+        """float64 (n_groups, width): max(z - 2, 0) of each member."""
+        members = self.members[groups]
+        return np.where(members >= 0, np.maximum(self.z[members] - SOFT, 0.0), 0.0)
+
+    def _decide(self, chunk: Chunk, groups: Ints) -> Score | None:
+        if not len(groups):
+            return None
+        excess = self._excess(groups)
+        self.stir[groups] = excess.any(axis=1)
+        s_norm = np.sqrt((excess * excess).sum(axis=1))
+        worst = self.members[groups, excess.argmax(axis=1)]
+        t = np.zeros(len(self.channels.assets), np.int64)
+        np.maximum.at(t, self.channels.asset[chunk.slots], chunk.t)
+        now = t[groups]
+        quiet = s_norm < 1
+        self.rise_t[groups[quiet]] = now[quiet]
+        starts = ~self.alarm[groups] & (s_norm > ON) & ~self.suspect[worst]
+        g = groups[starts]
+        self.alarm[g], self.culprit_id[g] = True, self.channels.ids[worst[starts]]
+        members = self.members[g].ravel()
+        self.before[members] = self.r[members]  # -1 writes the last slot's own level, which is harmless
+        self.onset[g] = np.where(self.rise_t[g] > 0, self.rise_t[g], now[starts])
+        culprit = self._culprits(groups)
+        self._end_or_swap(groups, worst, culprit, starts, now)
+        slot = np.where(self.alarm[groups], self._culprits(groups), np.where(culprit >= 0, culprit, worst))
+        return self._named(groups, s_norm, slot, now)
+
+    def _culprits(self, groups: Ints) -> Ints:
+        return np.where(self.alarm[groups], self.channels.slots_of(self.culprit_id[groups].astype(np.uint32)), -1)
+
+    def _end_or_swap(self, groups: Ints, worst: Ints, culprit: Ints, starts: Flags, now: Ints) -> None:
+        in_alarm = self.alarm[groups] & ~starts
+        z_culprit = np.where(culprit >= 0, self.z[culprit], 0.0)
+        over = in_alarm & (z_culprit - SOFT < OFF)
+        # a bystander's level has gone after it: it takes the blame only if it is also far from where it was before
+        z_worst = np.minimum(self.z[worst], np.abs(self.m[worst] - self.before[worst]) / self.scale[worst])
+        swap = in_alarm & ~over & (z_worst > 2 * z_culprit) & (z_worst > ON + SOFT)
+        self.culprit_id[groups[swap]] = self.channels.ids[worst[swap]]
+        self.r[worst[swap]] = self.before[worst[swap]]
+        self._restart(groups[over], now[over])
+
+    def _restart(self, ended: Ints, now: Ints) -> None:
+        """After an alarm: back at the level from before it; where m is elsewhere for good, r goes with m for one window."""
+        self.alarm[ended], self.culprit_id[ended] = False, 0
+        members = self.members[ended]
+        back, at = members[members >= 0], np.broadcast_to(now[:, None], members.shape)[members >= 0]
+        moved = ~(np.abs(self.m[back] - self.before[back]) <= (SOFT + OFF) * self.scale[back])
+        self.r[back] = np.where(moved, self.m[back], self.before[back])
+        self.settle_t[back[moved]] = at[moved]
+
+    def _named(self, groups: Ints, s_norm: Floats, slot: Ints, now: Ints) -> Score:
+        active = self.alarm[groups]
+        # the culprit may be on its way back while the alarm stands: never below the limit then, never above it otherwise
+        value = np.where(active, np.maximum(s_norm, ON), np.minimum(s_norm, ON * 0.999))
+        low = (self.m[slot] < self.r[slot]).astype(np.int64)
+        limit = np.full(len(groups), ON)
+        return Score(groups, value, limit, active, low, slot, now, self.onset[groups], self.m[slot], undecided(len(groups)))
+
+    def _follow(self, chunk: Chunk) -> None:
+        """The level r goes after m: slowly when quiet, faster for bystanders of an alarm, not at all for its culprit."""
+        s = chunk.slots
+        alarm = self.alarm[self.channels.asset[s]]
+        tau = np.where(alarm, TAU_SHIFTED_S, TAU_S) * self.pace[s]
+        gain = np.minimum(chunk.dt / tau, 1.0)
+        settling = chunk.t - self.settle_t[s] <= WINDOW_S * 1000 * self.pace[s]
+        gain[settling & ~alarm] = 1.0
+        gain[alarm & (self.channels.ids[s] == self.culprit_id[self.channels.asset[s]])] = 0.0
+        self.r[s] += gain * (self.m[s] - self.r[s])
+        self.good_t[s] = chunk.t
+
+    def tick(self, now: int) -> Score | None:
+        """Nothing: only readings move a level."""
+        return None
+
+    def row_keys(self) -> list[str]:
+        """One row an asset."""
+        return self.channels.asset_keys()
+
+    def is_active(self, row: int) -> bool:
+        """The alarm of this asset stands."""
+        return bool(self.alarm[row])
+
+    def asset_row(self, row: int) -> int:
+        """Rows are assets."""
+        return row
+
+    def because(self, row: int, slot: int) -> tuple[Because, ...]:
+        """Shares of max(z - 2, 0)^2; the culprit first."""
+        excess = self._excess(np.array([row], np.int64))[0] ** 2
+        total = float(excess.sum())
+        if total <= 0:
+            return (Because(self.channels.tags[slot].name, 1.0),)
+        shares = [(int(member), float(e) / total) for member, e in zip(self.members[row], excess, strict=True) if e > 0.01 * total]
+        shares.sort(key=lambda pair: (pair[0] != slot, -pair[1]))
+        return tuple(Because(self.channels.tags[member].name, round(share, 4)) for member, share in shares)

@@ -1,0 +1,97 @@
+"""Range: the value lies outside the signal range of its instrument, so the instrument is at fault, not the process."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ml.channels import Channels
+from ml.per_tag import PerTag
+from ml.scoring import Chunk, Flags, History, Ints, Learned, Score
+from realtime.settings import Settings
+
+OFF_DELAY_MS = 5000
+
+
+class Range(PerTag):
+    """Good at: wire breaks, shorts, saturated transmitters, at the first reading. Bad at: wrong values inside the range.
+
+    The configured range counts at once (4-20 mA: below 3.6 or above 21 mA is NAMUR NE 43's business and stands in the
+    tag's range); without one, and without a limit on that side, [min - w, max + w] of the baseline, w its span. No warm-up;
+    about 0.02 us a reading. `out` bool (n_slots,): the last reading lay outside; such readings are no food for others.
+    """
+
+    name = "range"
+    codes = ("over_range", "under_range")
+    STATE = ("active", "onset", "inside_t", "code", "out")
+    LEARNED = ("learned_low", "learned_high")
+
+    def __init__(self, channels: Channels, settings: Settings) -> None:
+        super().__init__(channels)
+        n = len(channels)
+        self.low = np.array([np.nan if tag.range_low is None else tag.range_low for tag in channels.tags], np.float64)
+        self.high = np.array([np.nan if tag.range_high is None else tag.range_high for tag in channels.tags], np.float64)
+        self.learned_low, self.learned_high = self.blank(), self.blank()
+        self._set_bounds()
+        self.active, self.out = np.zeros(n, bool), np.zeros(n, bool)
+        self.onset, self.inside_t, self.code = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
+
+    def learn(self, history: History) -> Learned:
+        """Bounds from the least and greatest value of the whole baseline; NaN for a tag that never moved."""
+        low, high = np.full(len(history.tags), np.nan), np.full(len(history.tags), np.nan)
+        for i, series in enumerate(history.series):
+            if not len(series.v):
+                continue
+            least = min(series.v.min(), series.levels[:, 0].min(initial=np.inf))
+            most = max(series.v.max(), series.levels[:, 2].max(initial=-np.inf))
+            span = most - least
+            if span > 0:
+                low[i], high[i] = least - span, most + span
+        return {"learned_low": low, "learned_high": high}
+
+    def load(self, slots: Ints, learned: Learned) -> None:
+        """Learned bounds stand in where none is configured."""
+        super().load(slots, learned)
+        self._set_bounds()
+
+    def _set_bounds(self) -> None:
+        # where a person set a limit, values beyond the baseline are a matter of the process
+        limited = [{limit.side for limit in tag.limits} for tag in self.channels.tags]
+        below = np.where(np.isnan(self.low) & ~np.array(["low" in sides for sides in limited], bool), self.learned_low, self.low)
+        above = np.where(np.isnan(self.high) & ~np.array(["high" in sides for sides in limited], bool), self.learned_high, self.high)
+        # without any bound only what the collector calls beyond range (infinite) is outside
+        self.below = np.where(np.isnan(below), -np.finfo(np.float64).max, below)
+        self.above = np.where(np.isnan(above), np.finfo(np.float64).max, above)
+
+    def score(self, chunk: Chunk) -> Score | None:
+        """|distance from the middle of the range| in half ranges, above 1 is outside; of tags that are or were outside only."""
+        s = chunk.slots
+        over, under = chunk.v > self.above[s], chunk.v < self.below[s]
+        moving = over | under | self.active[s]
+        self.out[s] &= moving  # inside and at rest: nothing to do for these
+        if not moving.any():
+            return None
+        chunk, over, under = chunk.only(moving), over[moving], under[moving]
+        self._advance(chunk, over, under)
+        s = chunk.slots
+        low, high = self.below[s], self.above[s]
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            value = np.abs(chunk.v - (low + high) / 2) / np.maximum((high - low) / 2, 1e-12)
+        one_sided = np.isnan(value) | ~np.isfinite(value)
+        value = np.where(one_sided, np.where(over | under, 2.0, 0.0), value)
+        return self.tag_score(chunk, value, self.active[s], self.code[s], self.onset[s])
+
+    def _advance(self, chunk: Chunk, over: Flags, under: Flags) -> None:
+        s, t = chunk.slots, chunk.t
+        out = over | under
+        changed = out & (~self.active[s] | (self.code[s] != under))
+        self.onset[s[changed]] = t[changed]
+        self.code[s[out]] = under[out].astype(np.int64)
+        entered = ~out & self.out[s]
+        self.inside_t[s[entered]] = t[entered]
+        back = ~out & (t - self.inside_t[s] >= OFF_DELAY_MS)
+        self.active[s] = (self.active[s] | out) & ~back
+        self.out[s] = out
+
+    def outside(self, slots: Ints) -> Flags:
+        """bool (n,): the last reading of the tag lay outside its range."""
+        return self.out[slots]

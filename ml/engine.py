@@ -1,0 +1,152 @@
+"""One shard's monitor without any input or output: batches in, findings out, state as a value.
+
+Deterministic: the same entries after the same state make the same findings with the same keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ml.arrays import State
+from ml.book import Book, Model
+from ml.channels import Channels
+from ml.detector import DETECTORS, Detector
+from ml.detectors.drift import VDrift
+from ml.detectors.gap import Gap
+from ml.detectors.noise import Noise
+from ml.detectors.range_ import Range
+from ml.detectors.spike import Spike
+from ml.gate import Gate, Round
+from ml.scoring import Learned
+from realtime.events import Batch, Finding
+from realtime.settings import Settings
+from realtime.snapshot import Snapshot
+
+T = TypeVar("T")
+LEARNED = frozenset(name for name, row in DETECTORS.items() if row.learns and name not in {"range", "stuck"})
+
+
+@dataclass(frozen=True, slots=True)
+class AssetModel:
+    """What was learned of one asset, by detector; tag_ids run parallel to the rows of the arrays."""
+
+    asset: int
+    tag_ids: tuple[int, ...]
+    learned: Mapping[str, Learned]
+    version: int | None
+    provisional: bool
+    baseline_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """Everything that a restart needs besides the models."""
+
+    parts: dict[str, State]
+    book: dict[str, Any]
+
+
+class Engine:
+    """The detectors of one shard under one plant snapshot."""
+
+    def __init__(self, snapshot: Snapshot, shard: int, settings: Settings) -> None:
+        self.settings = settings
+        self.channels = Channels(snapshot, shard)
+        self.gate = Gate(self.channels)
+        self.detectors: dict[str, Detector] = {name: row.make(self.channels, settings) for name, row in DETECTORS.items()}
+        # the ones that explain each other are also known by what they are
+        self.gap, self.range = _one(self.detectors, Gap), _one(self.detectors, Range)
+        self.spike, self.noise, self.drift = _one(self.detectors, Spike), _one(self.detectors, Noise), _one(self.detectors, VDrift)
+        self.book = Book(self.channels, self.detectors, LEARNED)
+        self.models: dict[int, AssetModel] = {}
+        self.readings = 0
+
+    def process(self, batches: Sequence[Batch]) -> list[Finding]:
+        """Judge what arrived; batches in stream order."""
+        arrivals = self.gate.arrivals(batches)
+        self.readings += len(arrivals.slots)
+        found: list[Finding] = []
+        for one in self.gate.rounds(arrivals):
+            found += self._judge(one)
+        return found
+
+    def _judge(self, one: Round) -> list[Finding]:
+        d = self.detectors
+        if one.lost is not None:
+            self.gap.lose(one.lost.slots, one.lost.at)
+        found = self.book.fold("gap", self.gap.score(one.heard))
+        if not len(one.scored):
+            return found
+        found += self.book.fold("range", self.range.score(one.scored))
+        out = self.range.outside(one.scored.slots)
+        self.gate.pause(one.scored.slots[out])
+        sound = one.scored.only(~out)
+        found += self.book.fold("limits", d["limits"].score(sound))
+        steady = self.gate.steady(sound)
+        self.gate.pause(sound.slots[~steady])
+        sound = sound.only(steady)
+        found += self.book.fold("stuck", d["stuck"].score(sound))
+        found += self.book.fold("spike", self.spike.score(sound))
+        calm = sound.only(~self.spike.suspect[sound.slots])
+        found += self.book.fold("noise", self.noise.score(calm))
+        self.drift.suspect[calm.slots] = self.noise.rising(calm.slots)
+        found += self.book.fold("drift", self.drift.score(calm))
+        found += self.book.fold("forest", d["forest"].score(sound))
+        return found
+
+    def tick(self, now: int) -> list[Finding]:
+        """Judge silence and closed windows; call it when every entry of the stream has been read. now ms UTC."""
+        found: list[Finding] = []
+        for name, detector in self.detectors.items():
+            found += self.book.fold(name, detector.tick(now))
+        return found
+
+    def load(self, model: AssetModel) -> None:
+        """Put a model in force; a tag that it does not know stays without."""
+        slots = self.channels.slots_of(np.array(model.tag_ids, np.uint32))
+        for name, learned in model.learned.items():
+            if name in self.detectors:
+                self.detectors[name].load(slots, learned)
+        self.models[model.asset] = model
+        self.book.models[model.asset] = Model(model.version, provisional=model.provisional)
+
+    def export(self) -> EngineState:
+        """A copy of the state."""
+        parts = {name: detector.export() for name, detector in self.detectors.items()}
+        return EngineState({"gate": self.gate.export(), **parts}, self.book.export())
+
+    def adopt(self, state: EngineState, now: int) -> list[Finding]:
+        """Take a state over; findings are closes of what is no longer watched."""
+        for name, part in state.parts.items():
+            if name == "gate":
+                self.gate.adopt(part)
+            elif name in self.detectors:
+                self.detectors[name].adopt(part)
+        lost = np.flatnonzero(self.gate.lost)
+        self.gap.lose(lost, self.gate.last_t[lost])
+        return self.book.adopt(state.book, now)
+
+    def start_listening(self, now: int) -> None:
+        """This process took the shard over at `now`."""
+        self.gap.start_listening(now)
+
+    def reconfigured(self, snapshot: Snapshot, now: int) -> tuple[Engine, list[Finding]]:
+        """The same engine under a new snapshot: what is unchanged keeps its state, models included."""
+        if Channels(snapshot, self.channels.shard).same_plant(self.channels):
+            self.channels.version = snapshot.version  # maintenance, baselines, sources: nothing that a detector knows
+            return self, []
+        new = Engine(snapshot, self.channels.shard, self.settings)
+        for model in self.models.values():
+            new.load(model)
+        closed = new.adopt(self.export(), now)
+        new.readings = self.readings
+        new.gap.start_listening(now)
+        return new, closed
+
+
+def _one(detectors: Mapping[str, Detector], kind: type[T]) -> T:
+    return next(detector for detector in detectors.values() if isinstance(detector, kind))

@@ -1,0 +1,168 @@
+"""What of a bus batch may be scored: known tags, in time order, good samples, outside start-up and standstill.
+
+It judges no value; that is the detectors' part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.arrays import Keyed
+from ml.channels import Channels
+from ml.scoring import RUNNING, STOPPED, UNKNOWN, Chunk, Flags, Floats, Ints
+from realtime.events import Batch, Quality, Reason
+
+FIRST_READINGS_S = 5.0  # of a tag never seen before: a collector that just connected settles first
+START_UP_S = 10.0  # after a machine starts, before what holds "while running" is judged again
+RESTART_PERIODS = 5.0  # an interval longer than this many periods (and 5 s) restarts the windows
+NEVER = np.iinfo(np.int64).min // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """Readings of one shard, all kinds, in stream order; columns as in `Chunk`, q uint8 the quality byte."""
+
+    slots: Ints
+    t: Ints
+    v: Floats
+    q: npt.NDArray[np.uint8]
+    at: Ints
+
+    def take(self, index: Ints | Flags) -> Arrivals:
+        """Some of the readings."""
+        return Arrivals(self.slots[index], self.t[index], self.v[index], self.q[index], self.at[index])
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """At most one reading per tag: `heard` every one that a device sent, `scored` those that the detectors may judge,
+    `lost` the samples by which the collector says that a link is down."""
+
+    heard: Chunk
+    scored: Chunk
+    lost: Chunk | None = None
+
+
+class Gate(Keyed):
+    """Per tag: when it was last heard, whether its windows must restart, what its machine's run bit says."""
+
+    STATE = ("last_t", "good_t", "born", "restart", "lost", "value", "changed_t")
+
+    def __init__(self, channels: Channels) -> None:
+        n = len(channels)
+        self.channels = channels
+        self.keys = channels.tag_keys()
+        self.last_t = np.full(n, NEVER)
+        self.good_t = np.full(n, NEVER)
+        self.born = np.full(n, NEVER)
+        self.restart = np.ones(n, bool)
+        self.lost = np.zeros(n, bool)  # the collector said that the link to its source is down
+        self.value = np.full(n, np.nan)
+        self.changed_t = np.full(n, NEVER)
+        self.restart_ms = np.maximum(RESTART_PERIODS * channels.period_s, 5.0) * 1000
+        self.any_runs_by_bit = bool((channels.running_slot >= 0).any())
+        self.drops = {"unknown_tag": 0, "out_of_order": 0, "replayed": 0}
+
+    def arrivals(self, batches: Sequence[Batch]) -> Arrivals:
+        """The readings of known tags; replayed and late ones are left out, because they may not raise anything now."""
+        parts: list[Arrivals] = []
+        for batch in batches:
+            if batch.flags:
+                self.drops["replayed"] += len(batch)
+                continue
+            slots = self.channels.slots_of(batch.ids)
+            values = batch.numbers() if batch.kind == "f64" else np.zeros(len(batch))
+            part = Arrivals(slots, batch.t, values, batch.quality, np.full(len(batch), batch.received_ms, np.int64))
+            known = slots >= 0
+            self.drops["unknown_tag"] += int(len(known) - known.sum())
+            parts.append(part if known.all() else part.take(known))
+        if len(parts) == 1:
+            return parts[0]
+        columns = [[getattr(part, name) for part in parts] for name in ("slots", "t", "v", "q", "at")]
+        kinds = (np.int64, np.int64, np.float64, np.uint8, np.int64)
+        return Arrivals(*(np.concatenate([np.empty(0, kind), *column]).astype(kind) for column, kind in zip(columns, kinds, strict=True)))
+
+    def rounds(self, arrivals: Arrivals) -> Iterator[Round]:
+        """Cut into rounds of unique tags, each tag's readings in time order, and admit them one round at a time."""
+        n = len(arrivals.slots)
+        if not n:
+            return
+        if int(np.bincount(arrivals.slots, minlength=1).max()) == 1:
+            yield self._admit(arrivals)
+            return
+        sorted_ = arrivals.take(np.lexsort((arrivals.t, arrivals.slots)))
+        starts = np.flatnonzero(np.concatenate([[True], sorted_.slots[1:] != sorted_.slots[:-1]]))
+        rank = np.arange(n) - np.repeat(starts, np.diff(starts, append=n))
+        for k in range(int(rank.max()) + 1):
+            yield self._admit(sorted_.take(rank == k))
+
+    def _admit(self, a: Arrivals) -> Round:
+        newer = a.t > self.last_t[a.slots]
+        if not newer.all():
+            self.drops["out_of_order"] += int(len(newer) - newer.sum())
+            a = a.take(newer)
+        s = a.slots
+        self.last_t[s] = a.t
+        if not a.q.any() and np.isfinite(a.v).all():
+            self.lost[s] = False
+            return self._round(a, a)
+        quality, reason = a.q & 3, a.q >> 2
+        lost = (quality == Quality.BAD) & (reason == Reason.COMM)
+        # what the collector calls over-range has no number, but it is a reading that the range detector names
+        beyond = (quality == Quality.BAD) & (reason == Reason.RANGE)
+        good = ((quality == Quality.GOOD) & np.isfinite(a.v)) | beyond
+        self.lost[s] = lost
+        self.restart[s[~good]] = True
+        v = np.where(beyond, np.where(a.v < 0, -np.inf, np.inf), a.v)
+        admitted = self._round(a.take(~lost), Arrivals(s, a.t, v, a.q, a.at).take(good))
+        return replace(admitted, lost=self._chunk(a.take(lost))) if lost.any() else admitted
+
+    def _round(self, heard: Arrivals, good: Arrivals) -> Round:
+        heard_chunk = self._chunk(heard)
+        chunk = heard_chunk if heard is good else self._chunk(good)
+        s = good.slots
+        unborn = self.born[s] == NEVER
+        if unborn.any():
+            self.born[s[unborn]] = good.t[unborn]
+        self.good_t[s] = good.t
+        self.restart[s] = False
+        if self.any_runs_by_bit:
+            self._note_bits(good)
+            chunk = replace(chunk, running=self.running(s))
+        return Round(heard_chunk, chunk.only(self.channels.analogue[s] & (good.t - self.born[s] >= FIRST_READINGS_S * 1000)))
+
+    def _chunk(self, a: Arrivals) -> Chunk:
+        since = a.t - self.good_t[a.slots]
+        fresh = self.restart[a.slots] | (since > self.restart_ms[a.slots])
+        dt = since / 1000
+        dt[fresh] = 0.0
+        return Chunk(a.slots, a.t, a.v, dt, fresh, np.full(len(a.slots), RUNNING, np.int8), a.at)
+
+    def _note_bits(self, a: Arrivals) -> None:
+        changed = self.value[a.slots] != a.v
+        self.changed_t[a.slots[changed]] = a.t[changed]
+        self.value[a.slots] = a.v
+
+    def running(self, slots: Ints) -> npt.NDArray[np.int8]:
+        """int8 (n,) of the tag's machine; a machine without a run bit always runs."""
+        bit = self.channels.running_slot[self.channels.asset[slots]]
+        value = np.where(self.lost[bit], np.nan, self.value[bit])
+        state = np.where(np.isnan(value), UNKNOWN, np.where(value != 0, RUNNING, STOPPED))
+        return np.where(bit < 0, RUNNING, state).astype(np.int8)
+
+    def steady(self, chunk: Chunk) -> Flags:
+        """bool (n,): the machine runs and its start-up is over."""
+        if not self.any_runs_by_bit:
+            return np.ones(len(chunk), bool)
+        bit = self.channels.running_slot[self.channels.asset[chunk.slots]]
+        started = (bit < 0) | (chunk.t - self.changed_t[bit] >= START_UP_S * 1000)
+        steady: Flags = (chunk.running == RUNNING) & started
+        return steady
+
+    def pause(self, slots: Ints) -> None:
+        """The windows of these tags restart with their next reading."""
+        self.restart[slots] = True

@@ -1,0 +1,34 @@
+"""`python -m ml.jobs`: runs what stands in JOBS for the queue `ml`: training that a person asked for."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from realtime import settings as settings_module
+from realtime.errors import SettingsError
+from realtime.job_worker import serve
+from realtime.supervise import configure_logging
+
+QUEUE = "ml"
+# What may run here, by dotted name: whoever reaches Redis could queue any name.
+JOBS = frozenset({"ml.training.train_asset"})
+
+log = logging.getLogger("ml.jobs")
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT."""
+    configure_logging()
+    try:
+        settings = settings_module.load()
+        settings_module.require(settings, "redis_url", "database_url")
+    except SettingsError as error:
+        log.error("%s", error)  # noqa: TRY400 - the reason is the message
+        return 2
+    serve(settings, "ml.jobs", QUEUE, JOBS)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

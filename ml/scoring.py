@@ -1,0 +1,100 @@
+"""The values that pass between the monitor and its detectors: chunks of readings in, scores out, history to learn from.
+
+Nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from realtime.snapshot import Tag
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+# What a detector learned of one asset: arrays by name; one row per tag of the history unless the detector says otherwise.
+Learned = dict[str, npt.NDArray[Any]]
+
+RUNNING, STOPPED, UNKNOWN = 1, 0, -1
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """At most one reading per tag: slots int64 (n,) unique; t int64 (n,) ms UTC; v float64 (n,) engineering units.
+
+    dt float64 (n,) seconds since the tag's former good reading, 0 where fresh; fresh bool (n,): windows restart with this
+    reading, because a gap, a bad sample or a standstill came before it; running int8 (n,) RUNNING, STOPPED or UNKNOWN;
+    at int64 (n,) ms UTC when the collector received it.
+    """
+
+    slots: Ints
+    t: Ints
+    v: Floats
+    dt: Floats
+    fresh: Flags
+    running: npt.NDArray[np.int8]
+    at: Ints
+
+    def __len__(self) -> int:
+        return len(self.slots)
+
+    def only(self, keep: Flags) -> Chunk:
+        """The readings where `keep`."""
+        if keep.all():
+            return self
+        return Chunk(self.slots[keep], self.t[keep], self.v[keep], self.dt[keep], self.fresh[keep], self.running[keep], self.at[keep])
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What a detector says of some of its rows (a row is a tag, a side of a tag or an asset, as the detector counts).
+
+    value float64 (n,), in alarm at or above limit float64 (n,); active bool (n,) is the detector's decision, with its delays
+    and hysteresis; code int64 (n,) indexes the detector's `codes`; slot int64 (n,) the tag to name, -1 for none; t and
+    onset int64 (n,) ms UTC; reading float64 (n,) engineering units, NaN for none; severity int64 (n,) 0 advisory,
+    1 warning, 2 critical, -1 where fusion decides.
+    """
+
+    rows: Ints
+    value: Floats
+    limit: Floats
+    active: Flags
+    code: Ints
+    slot: Ints
+    t: Ints
+    onset: Ints
+    reading: Floats
+    severity: Ints
+
+
+def undecided(n: int) -> Ints:
+    """A severity column that leaves the decision to fusion."""
+    return np.full(n, -1, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Good readings of one tag: t int64 (n,) ms UTC ascending, v float64 (n,) at the live sampling period.
+
+    levels float64 (m, 3): minimum, mean and maximum per minute or longer over the whole baseline, coarse parts included.
+    """
+
+    t: Ints
+    v: Floats
+    levels: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What one asset's detectors learn from; tags and series run in parallel."""
+
+    tags: tuple[Tag, ...]
+    series: tuple[Series, ...]
+    window_s: float
+    trees: int = 100
+    seed: int = 0

@@ -1,0 +1,185 @@
+"""Learning an asset's model from its baselines in the history; `train_asset` is the job of queue `ml`.
+
+Confirmed baselines count; without one, an unconfirmed one or the last hours make a provisional model (watch list only).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import psycopg2
+
+from ml.artefacts import seal_model, signing_key
+from ml.channels import Channels
+from ml.detector import DETECTORS
+from ml.engine import AssetModel
+from ml.features import FEATURE_SET
+from ml.scoring import History, Series
+from ml.store import save_model
+from realtime import historian
+from realtime import settings as settings_module
+from realtime.bus import Bus, connect, now_ms
+from realtime.errors import SightlineError
+from realtime.events import Signal, SignalName
+from realtime.historian import Connection
+from realtime.settings import Settings
+from realtime.snapshot import Asset, Baseline, Snapshot, Tag
+
+FINE_MS = 2 * 3_600_000 + 600_000  # of the newest baseline is read at full rate
+MAX_READINGS = 200_000  # of one tag: 0.2 s over the fine part is 39,000
+LEVEL_POINTS = 3000
+PROVISIONAL_MS = 2 * 3_600_000
+COARSE = 3.0  # a stretch sampled this much slower than the end of the baseline is not live sampling
+
+
+class TooLittle(SightlineError):
+    """There is not enough history to learn from yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a model is learned from."""
+
+    spans: tuple[Baseline, ...]
+    provisional: bool
+
+
+def basis_of(asset: Asset, now: int) -> Basis:
+    """The confirmed baselines; else the unconfirmed ones; else the last two hours."""
+    confirmed = tuple(sorted((b for b in asset.baselines if b.confirmed), key=lambda b: b.end))
+    if confirmed:
+        return Basis(confirmed, provisional=False)
+    others = tuple(sorted(asset.baselines, key=lambda b: b.end))
+    return Basis(others or (Baseline(start=now - PROVISIONAL_MS, end=now, confirmed=False),), provisional=True)
+
+
+def fingerprint(asset: Asset, tags: list[Tag], settings: Settings) -> str:
+    """What a model of this asset depends on, besides the readings: a change of it asks for a new model."""
+    spans = [(b.start, b.end) for b in basis_of(asset, 0).spans if b.confirmed]
+    facts = [(t.id, t.period_s, t.low, t.high, t.range_low, t.range_high, t.drift, t.joint, t.stuck_deadband) for t in tags]
+    text = repr((FEATURE_SET, spans, facts, settings.aggregation_window_s, settings.n_estimators))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def learnable(snapshot: Snapshot, asset_id: int) -> list[Tag]:
+    """The tags of an asset that detectors learn, by id."""
+    return sorted((t for t in snapshot.tags if t.asset == asset_id and t.kind == "f64" and t.role is None), key=lambda t: t.id)
+
+
+def read_history(conn: Connection, tags: list[Tag], basis: Basis, settings: Settings) -> History:
+    """Good readings of the newest span at the live period, and the levels of all spans; raises TooLittle."""
+    series = tuple(_series(conn, tag, basis) for tag in tags)
+    least = min((len(one.v) for one in series), default=0)
+    if least < settings.min_training_samples:
+        raise TooLittle(f"{least} readings of the least-read tag; {settings.min_training_samples} are needed")
+    return History(tuple(tags), series, settings.aggregation_window_s, settings.n_estimators)
+
+
+def _series(conn: Connection, tag: Tag, basis: Basis) -> Series:
+    newest = basis.spans[-1]
+    rows = historian.readings(conn, tag.id, max(newest.start, newest.end - FINE_MS), newest.end, None, MAX_READINGS)
+    good = [(t, v) for t, v, q in rows if q & 3 == 0 and v is not None]
+    t = np.array([t for t, _ in good], np.int64)
+    v = np.array([v for _, v in good], np.float64)
+    levels = [
+        (low, mean, high)
+        for span in basis.spans
+        for _, low, mean, high, _ in historian.trend(conn, tag.id, span.start, span.end, LEVEL_POINTS).points
+        if low is not None
+    ]
+    kept, t_kept = live_part(t, v)
+    return Series(t_kept, kept, np.array(levels, np.float64).reshape(-1, 3))
+
+
+def live_part(t: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(v, t) of the last stretch that is sampled like the end: scales depend on the sampling period."""
+    newer = np.r_[True, np.diff(t) > 0] if len(t) else np.zeros(0, bool)
+    t, v = t[newer], v[newer]
+    if len(t) < 60:
+        return v, t
+    intervals = np.diff(t)
+    usual = np.median(intervals[-50:])
+    slow = intervals > COARSE * usual
+    # ten slow intervals in a row are another sampling period, fewer are a gap
+    runs = np.convolve(slow, np.ones(10, np.int64), "valid") >= 10
+    first = int(np.flatnonzero(runs)[-1]) + 10 if runs.any() else 0
+    return v[first:], t[first:]
+
+
+def learn(history: History, asset: Asset, snapshot: Snapshot, settings: Settings, *, provisional: bool, version: int | None) -> AssetModel:
+    """Every detector's part of the model. Deterministic: the same history gives the same model."""
+    channels = Channels(snapshot, history.tags[0].shard)
+    learned = {name: row.make(channels, settings).learn(history) for name, row in DETECTORS.items() if row.learns}
+    return AssetModel(
+        asset=asset.id,
+        tag_ids=tuple(tag.id for tag in history.tags),
+        learned={name: arrays for name, arrays in learned.items() if arrays},
+        version=version,
+        provisional=provisional,
+        baseline_hash=fingerprint(asset, list(history.tags), settings),
+    )
+
+
+def describe(model: AssetModel, history: History, basis: Basis) -> dict[str, Any]:
+    """What S2-44 keeps of a model version."""
+    forest = model.learned.get("forest", {})
+    return {
+        "feature_set": FEATURE_SET,
+        "baseline": [[span.start, span.end] for span in basis.spans],
+        "readings": sum(len(one.v) for one in history.series),
+        "windows": int(forest["windows"][0]) if "windows" in forest else 0,
+        "left_out_alarm_rate": float(forest["left_out_rate"][0]) if "left_out_rate" in forest else None,
+        "limit": float(forest["limit"][0]) if "limit" in forest else None,
+        "trees": history.trees,
+        "window_s": history.window_s,
+        "seed": history.seed,
+        "provisional": model.provisional,
+    }
+
+
+def train(conn: Connection, snapshot: Snapshot, asset_id: int, version: int, settings: Settings) -> dict[str, Any]:
+    """Learn, keep as `version`, return its description; raises TooLittle or KeyError for an unknown asset."""
+    asset = snapshot.asset_by_id()[asset_id]
+    tags = learnable(snapshot, asset_id)
+    if not tags:
+        raise TooLittle("the asset has no tag to learn from")
+    basis = basis_of(asset, now_ms())
+    history = read_history(conn, tags, basis, settings)
+    model = learn(history, asset, snapshot, settings, provisional=basis.provisional, version=version or None)
+    meta = {**describe(model, history, basis), "contamination": settings.anomaly_contamination, "detectors": sorted(model.learned)}
+    save_model(conn, asset_id, version, model.baseline_hash, meta, seal_model(model, meta, signing_key(settings)))
+    return meta
+
+
+def train_asset(asset_id: int, version: int, job: int | str = "") -> dict[str, Any]:
+    """The rq job: train a version that a person may activate; answers its metadata and reports on `signals`.
+
+    A refusal (too little history, unknown asset) is an answer, not an error: {"refused": reason}.
+    """
+    settings = settings_module.load()
+    settings_module.require(settings, "database_url", "redis_url")
+    bus = Bus(connect(str(settings.redis_url)), settings.bus_prefix, settings.bus_max_mb)
+    about = {"job": job, "total": 1, "asset": asset_id, "version": version}
+    bus.add_signals([Signal(SignalName.JOB_PROGRESS, now_ms(), {**about, "done": 0, "message": "training"})])
+    answer = _trained(bus, asset_id, version, settings)
+    report = {**about, "done": 1, "message": str(answer.get("refused", "trained")), "model": answer}
+    bus.add_signals([Signal(SignalName.JOB_PROGRESS, now_ms(), report)])
+    return answer
+
+
+def _trained(bus: Bus, asset_id: int, version: int, settings: Settings) -> dict[str, Any]:
+    snapshot = bus.config()
+    if snapshot is None or asset_id not in snapshot.asset_by_id():
+        return {"refused": f"asset {asset_id} is not in the published plant snapshot"}
+    conn = psycopg2.connect(str(settings.database_url))
+    try:
+        meta = train(conn, snapshot, asset_id, version, settings)
+        conn.commit()
+    except TooLittle as error:
+        return {"refused": str(error)}
+    finally:
+        conn.close()
+    return meta
