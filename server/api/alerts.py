@@ -1,0 +1,117 @@
+"""Alerts: the list, and what people do with one (S2-128..130)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import marshmallow as ma
+from flask import Response, jsonify
+from sqlalchemy.orm import Session
+
+from server import bodies
+from server.api.blueprint import Page, collection, resource, text
+from server.api.schemas import Body, Collection
+from server.auth.guard import current_user, right
+from server.models.alerts import AlertRecord
+from server.services import services
+from server.store import alerts
+from server.store.actor import Person
+
+blueprint = resource("alerts", "What is wrong, and who knows")
+
+
+class AlertsQuery(Page):
+    """Which alerts."""
+
+    active = ma.fields.String(load_default="true", validate=ma.validate.OneOf(["true", "false", "all"]))
+    asset = ma.fields.String(load_default=None, metadata={"description": "an asset's code"})
+    watch = ma.fields.Boolean(load_default=False, metadata={"description": "the watch list instead"})
+
+
+class Resolution(ma.Schema):
+    """What was found and done."""
+
+    notes = text(2000, required=True)
+    force = ma.fields.Boolean(
+        load_default=False, truthy={True}, falsy={False}, metadata={"description": "a manager's: condition still active"}
+    )
+
+
+class Shelving(ma.Schema):
+    """Until when, and why."""
+
+    until = ma.fields.AwareDateTime(format="iso", required=True)
+    reason = text(500, required=True)
+
+
+def _changed(change: Callable[[Session, Person, datetime], AlertRecord]) -> Response:
+    at = services()
+    with at.database.transaction() as session:
+        return jsonify(bodies.alert_body(session, change(session, current_user(), at.clock())))
+
+
+@blueprint.route("/alerts")
+@blueprint.arguments(AlertsQuery, location="query")
+@blueprint.response(200, Collection)
+@right("alerts.read")
+def list_alerts(query: dict[str, Any]) -> Response:
+    """Alerts of the caller's site, newest first."""
+    site = current_user().site_id
+    wanted = {name: query[name] for name in ("asset", "watch", "limit", "offset")}
+    active = {"true": True, "false": False, "all": None}[query["active"]]
+    with services().database.transaction() as session:
+        page = alerts.list_alerts(session, site=site, active=active, **wanted)
+        return jsonify(collection(bodies.alert_bodies(session, page.items), page.total, query))
+
+
+@blueprint.route("/alerts/<id:alert_id>")
+@blueprint.response(200, Body)
+@right("alerts.read")
+def get_alert(alert_id: int) -> Response:
+    """One alert."""
+    with services().database.transaction() as session:
+        return jsonify(bodies.alert_body(session, alerts.get_alert(session, alert_id, current_user())))
+
+
+@blueprint.route("/alerts/<id:alert_id>/acknowledge", methods=["POST"])
+@blueprint.response(200, Body)
+@right("alerts.acknowledge")
+def acknowledge(alert_id: int) -> Response:
+    """Say that somebody has seen it."""
+    return _changed(lambda session, user, now: alerts.acknowledge(session, alert_id, user, now))
+
+
+@blueprint.route("/alerts/<id:alert_id>/resolve", methods=["POST"])
+@blueprint.arguments(Resolution)
+@blueprint.response(200, Body)
+@right("alerts.resolve")
+def resolve(body: dict[str, Any], alert_id: int) -> Response:
+    """End it with notes; 409 while the condition is active."""
+    return _changed(lambda session, user, now: alerts.resolve(session, alert_id, user, now, body["notes"], body["force"]))
+
+
+@blueprint.route("/alerts/<id:alert_id>/shelve", methods=["POST"])
+@blueprint.arguments(Shelving)
+@blueprint.response(200, Body)
+@right("alerts.shelve")
+def shelve(body: dict[str, Any], alert_id: int) -> Response:
+    """Hide it until a time, with a reason."""
+    return _changed(lambda session, user, now: alerts.shelve(session, alert_id, user, now, body["until"], body["reason"]))
+
+
+@blueprint.route("/alerts/<id:alert_id>/unshelve", methods=["POST"])
+@blueprint.response(200, Body)
+@right("alerts.shelve")
+def unshelve(alert_id: int) -> Response:
+    """Show it again."""
+    return _changed(lambda session, user, now: alerts.unshelve(session, alert_id, user, now))
+
+
+@blueprint.route("/alerts/<id:alert_id>/promote", methods=["POST"])
+@blueprint.response(200, Body)
+@right("alerts.resolve")
+def promote(alert_id: int) -> Response:
+    """Take a finding off the watch list."""
+    return _changed(lambda session, user, now: alerts.promote(session, alert_id, user, now))

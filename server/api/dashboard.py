@@ -1,0 +1,23 @@
+"""The figures of the overview (S2-83, S2-144)."""
+
+from __future__ import annotations
+
+from flask import Response, jsonify
+
+from server.api.blueprint import resource
+from server.api.schemas import Body
+from server.auth.guard import current_user, right
+from server.services import services
+from server.store.summary import summary
+
+blueprint = resource("dashboard", "Key figures")
+
+
+@blueprint.route("/dashboard/summary")
+@blueprint.response(200, Body)
+@right("overview.read")
+def get_summary() -> Response:
+    """Open work, downtime, repair time, gaps and what happened last, of the caller's site."""
+    at = services()
+    with at.database.transaction() as session:
+        return jsonify(summary(session, current_user().site_id, at.clock()))

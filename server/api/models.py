@@ -1,0 +1,55 @@
+"""Models of assets: training as a job, and the versions that came of it (S2-126, S2-127)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow as ma
+from flask import Response, jsonify, url_for
+from sqlalchemy.orm import Session
+
+from server.api.blueprint import Page, collection, resource
+from server.api.schemas import Body, Collection
+from server.auth.guard import current_user, right
+from server.idempotency import once
+from server.services import services
+from server.store import training
+
+blueprint = resource("ml", "Models that detectors learned: training and versions")
+
+
+class Models(Collection):
+    """Versions of one asset's model; `job` is its last training."""
+
+    asset = ma.fields.String()
+    job = ma.fields.Nested(Body, allow_none=True)
+
+
+@blueprint.route("/ml/train/<path:tag>", methods=["POST"])
+@blueprint.response(202, Body)
+@right("assets.write")
+def train(tag: str) -> Response:
+    """Ask for a new model version of the asset of a live tag, or of an asset by its code; one that is under way is answered again."""
+
+    def deed(session: Session) -> tuple[dict[str, Any], int]:
+        asset = training.asset_of(session, tag, current_user())
+        job = training.ask(session, asset, current_user(), services().clock())
+        return training.job_body(job, asset), 202
+
+    answer = once("ml.train", deed)
+    answer.headers["Location"] = url_for("ml.list_models", tag=tag)
+    return answer
+
+
+@blueprint.route("/ml/models/<path:tag>")
+@blueprint.arguments(Page, location="query")
+@blueprint.response(200, Models)
+@right("assets.read")
+def list_models(query: dict[str, Any], tag: str) -> Response:
+    """Model versions of the asset of a live tag, or of an asset by its code, newest first, and the status of its last training."""
+    with services().database.transaction() as session:
+        asset = training.asset_of(session, tag, current_user())
+        page = training.list_models(session, asset, limit=query["limit"], offset=query["offset"])
+        job = training.newest_job(session, asset.id)
+        found = collection([training.model_body(row) for row in page.items], page.total, query)
+        return jsonify(**found, asset=asset.code, job=None if job is None else training.job_body(job, asset))

@@ -1,0 +1,85 @@
+"""Every resource of the API under one OpenAPI document."""
+
+from __future__ import annotations
+
+from flask import Flask
+from flask_smorest import Api
+
+from server.api import (
+    alerts,
+    assets,
+    auth,
+    dashboard,
+    docs,
+    facts,
+    frames,
+    instruments,
+    models,
+    notifications,
+    pairing,
+    readings,
+    simulator,
+    sources,
+    steps,
+    system,
+    tags,
+    tokens,
+    work_orders,
+)
+from server.auth.guard import open_endpoints
+from server.http_input import IdConverter
+
+RESOURCES = (
+    alerts,
+    assets,
+    auth,
+    dashboard,
+    facts,
+    frames,
+    instruments,
+    models,
+    notifications,
+    pairing,
+    readings,
+    simulator,
+    sources,
+    steps,
+    system,
+    tags,
+    tokens,
+    work_orders,
+)
+
+
+class _ProblemApi(Api):  # type: ignore[misc]
+    """Documents our problem body and leaves the handling of errors to server.problems."""
+
+    def _register_error_handlers(self) -> None:
+        return
+
+
+def register(app: Flask) -> None:
+    """Put the resources, the document (/api/openapi.json) and its page (/api/docs) on an app."""
+    app.config.update(
+        API_TITLE="Sightline",
+        API_VERSION="1",
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/api",
+        OPENAPI_JSON_PATH="openapi.json",
+        API_SPEC_OPTIONS={
+            "info": {"description": "Maintenance that sees the plant. Errors are application/problem+json (RFC 9457)."},
+            "security": [{"bearer": []}],
+        },
+    )
+    api = _ProblemApi()
+    api.init_app(app)
+    api.register_converter(IdConverter, lambda _converter: {"type": "integer", "minimum": 1, "maximum": 2**31 - 1})
+    api.spec.components.security_scheme(
+        "bearer", {"type": "http", "scheme": "bearer", "description": "JWT of /api/auth/login or an opaque token"}
+    )
+    for module in RESOURCES:
+        api.register_blueprint(module.blueprint)
+    app.register_blueprint(system.root)
+    app.extensions["sightline.openapi"] = api.spec
+    app.register_blueprint(docs.blueprint)
+    open_endpoints(app, "api-docs.openapi_json")

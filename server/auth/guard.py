@@ -1,0 +1,134 @@
+"""Default deny: every route declares the right it needs, or that it is open; one check before every request judges.
+
+Whether a row of the caller's own site may be seen or changed is the stores' business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+from urllib.parse import quote
+
+from flask import Flask, Response, current_app, g, redirect, request
+from flask_wtf.csrf import CSRFError, CSRFProtect
+
+from server.auth.identity import by_bearer
+from server.auth.principal import Principal
+from server.auth.session import cookie_principal
+from server.problems import Problem, is_machine_path, unauthorized
+from server.services import services
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+OPEN = "*"  # no login needed
+SIGNED_IN = "signed_in"  # any person; not a device's token
+PASSWORD_PAGE = "/account/password"  # noqa: S105 - a path
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"})
+_csrf = CSRFProtect()
+
+
+def right(name: str) -> Callable[[View], View]:
+    """Mark a view: only principals with this right reach it."""
+
+    def mark(view: View) -> View:
+        view.__dict__["sightline_right"] = name
+        return view
+
+    return mark
+
+
+def public(view: View) -> View:
+    """Mark a view that anyone may call."""
+    return right(OPEN)(view)
+
+
+def signed_in(view: View) -> View:
+    """Mark a view for every person, whatever the role: their own account."""
+    return right(SIGNED_IN)(view)
+
+
+def open_endpoints(app: Flask, *endpoints: str) -> None:
+    """Declare endpoints public whose views are not ours to mark (static files)."""
+    _declared(app).update(dict.fromkeys(endpoints, OPEN))
+
+
+def _declared(app: Flask) -> dict[str, str]:
+    return cast("dict[str, str]", app.extensions.setdefault("sightline.rights", {}))
+
+
+def declared_right(app: Flask, endpoint: str) -> str | None:
+    """The right an endpoint declares; None = forgotten, and so refused."""
+    listed = _declared(app).get(endpoint)
+    return listed or getattr(app.view_functions.get(endpoint), "sightline_right", None)
+
+
+def current_user() -> Principal:
+    """Who calls; raises Problem 401 for nobody."""
+    principal = identify()
+    if principal is None:
+        raise unauthorized()
+    return principal
+
+
+def identify() -> Principal | None:
+    """Who calls, judged once a request: a bearer token when there is one, else the cookie. Raises Problem 401 on a bad token."""
+    if "principal" not in g:
+        g.principal, g.by_cookie = _read_credentials()
+    return cast("Principal | None", g.principal)
+
+
+def _read_credentials() -> tuple[Principal | None, bool]:
+    header = request.headers.get("Authorization")
+    if header is None:
+        principal = cookie_principal()
+        return principal, principal is not None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise unauthorized("Authorization must be a bearer token")
+    at = services()
+    with at.database.transaction() as session:
+        return by_bearer(session, token.strip(), current_app.extensions["sightline.jwt_key"], at.clock()), False
+
+
+def _judge() -> Response | None:
+    if request.routing_exception is not None or request.endpoint is None:
+        return None  # 404 and 405 are for everyone
+    needed = declared_right(current_app._get_current_object(), request.endpoint)  # type: ignore[attr-defined]
+    if needed is None:
+        raise Problem(403, "no_right_declared", "this route declares no right, so nobody may call it")
+    if needed == OPEN:
+        _check_csrf(form_only=True)
+        return None
+    principal = identify()
+    if principal is None:
+        if is_machine_path():
+            raise unauthorized()
+        wanted = request.full_path.rstrip("?") if request.method in _SAFE else "/"
+        return cast("Response", redirect(f"/login?next={quote(wanted, safe='/')}"))
+    _check_csrf(form_only=False)
+    allowed = principal.kind in {"user", "api"} if needed == SIGNED_IN else principal.may(needed)
+    if not allowed:
+        raise Problem(403, "forbidden", f"your account lacks the right {needed}")
+    if principal.must_change_password and g.by_cookie and not is_machine_path() and request.path not in {PASSWORD_PAGE, "/logout"}:
+        return cast("Response", redirect(PASSWORD_PAGE))
+    return None
+
+
+def _check_csrf(*, form_only: bool) -> None:
+    """A cookie must bring its CSRF token on unsafe methods; an open route only where a foreign form could post to it."""
+    if request.method in _SAFE or "Authorization" in request.headers:
+        return
+    if form_only and request.mimetype not in _FORMS:
+        return
+    try:
+        _csrf.protect()
+    except CSRFError as error:
+        raise Problem(400, "csrf", error.description or "the CSRF token is missing or wrong") from error
+
+
+def register(app: Flask) -> None:
+    """Install the check; call it before any other before_request that trusts a user."""
+    app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)
+    _csrf.init_app(app)
+    app.before_request(_judge)

@@ -1,0 +1,75 @@
+"""From a cookie or a token to a Principal, always by the user's row of now: a deactivated user is out at the next request."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from server.auth import device_tokens, jwt_tokens
+from server.auth.principal import Kind, Login, Principal, narrowed
+from server.auth.revocation import is_revoked
+from server.models.feed import DeviceToken
+from server.models.people import User
+from server.problems import unauthorized
+from server.rules.roles import rights_of
+
+_DEVICE_KINDS: dict[str, Kind] = {"paired": "paired", "ingest": "ingest", "api": "api"}
+
+
+def of_user(user: User, kind: Kind = "user", *, login: Login | None = None, token_id: int | None = None) -> Principal:
+    """The principal of a person, through a token of the given kind."""
+    return Principal(
+        id=user.id,
+        name=user.name,
+        role=user.role,
+        rights=narrowed(kind, rights_of(user.role_of)),
+        site_id=user.site_id,
+        kind=kind,
+        employee_number=user.employee_number,
+        language=user.language,
+        token_id=token_id,
+        login=login,
+        must_change_password=user.must_change_password,
+    )
+
+
+def by_login(session: Session, user_id: int, login: Login, now: datetime) -> Principal | None:
+    """The person behind a cookie or JWT; None when the login has ended in any way."""
+    user = session.get(User, user_id)
+    if user is None or not user.active or user.session_epoch != login.epoch:
+        return None
+    if login.expires_at + jwt_tokens.LEEWAY_S < now.timestamp() or is_revoked(session, login.id):
+        return None
+    return of_user(user, login=login)
+
+
+def by_bearer(session: Session, token: str, key: bytes, now: datetime) -> Principal:
+    """The principal of an Authorization header's token, JWT or opaque; raises Problem 401."""
+    if token.count(".") != 2:  # no JWT
+        row = device_tokens.live_token(session, token, now)
+        found = None if row is None else _of_device(session, row)
+    else:
+        claims = jwt_tokens.decode(token, key)
+        found = by_login(session, claims.user_id, claims.login, now)
+    if found is None:
+        raise unauthorized("the token is not valid or has ended")
+    return found
+
+
+def still_valid(session: Session, principal: Principal, now: datetime) -> bool:
+    """True while what the principal came in with still counts; asked for open sockets."""
+    if principal.token_id is not None:
+        row = session.get(DeviceToken, principal.token_id)
+        return row is not None and device_tokens.is_live(row, now) and _of_device(session, row) is not None
+    return principal.login is not None and by_login(session, principal.id, principal.login, now) is not None
+
+
+def _of_device(session: Session, row: DeviceToken) -> Principal | None:
+    kind = _DEVICE_KINDS[row.kind]
+    if kind == "ingest":
+        return Principal(
+            id=row.id, name=row.name, role=None, rights=narrowed(kind, frozenset()), site_id=row.site_id, kind=kind, token_id=row.id
+        )
+    user = session.get(User, row.user_id) if row.user_id is not None else None
+    return of_user(user, kind, token_id=row.id) if user is not None and user.active else None

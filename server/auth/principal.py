@@ -1,0 +1,59 @@
+"""Who asks: a person by cookie, JWT or API key, a device that posts readings, or a paired headset. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["user", "api", "paired", "ingest"]
+
+# What a token may do at most, whoever stands behind it; None = everything its user may.
+SCOPES: dict[Kind, frozenset[str] | None] = {
+    "user": None,
+    "api": None,
+    "paired": frozenset({"ar.read", "ar.write"}),
+    "ingest": frozenset({"readings.write"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """One way in: a JWT or a cookie. It ends with its time, its revocation, the user's epoch or the user's account."""
+
+    id: str
+    epoch: int
+    expires_at: int  # seconds, UTC
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Judged once a request. id: the user's, for kind ingest the token's own."""
+
+    id: int
+    name: str
+    role: str | None
+    rights: frozenset[str]
+    site_id: int
+    kind: Kind
+    employee_number: str = ""
+    language: str = "en"
+    token_id: int | None = None
+    login: Login | None = None
+    must_change_password: bool = False
+
+    def may(self, right: str) -> bool:
+        """True when this principal has the right."""
+        return right in self.rights
+
+    @property
+    def owner(self) -> str:
+        """Key under which idempotency keys are kept."""
+        return f"{'token' if self.kind == 'ingest' else 'user'}:{self.id}"
+
+
+def narrowed(kind: Kind, role_rights: frozenset[str]) -> frozenset[str]:
+    """What is left of a role's rights through a token of this kind; an ingest token has no person behind it."""
+    scope = SCOPES[kind]
+    if scope is None:
+        return role_rights
+    return scope if kind == "ingest" else scope & role_rights

@@ -1,0 +1,297 @@
+"""The bodies of REST and of facts: one shape for a thing wherever it appears. Times are RFC 3339, nothing is computed twice.
+
+The step bodies are in `server.store.steps`; the feed for glasses has its own cards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from server.models.alerts import AlertRecord
+from server.models.notifications import Notification
+from server.models.plant import Asset, Tag, TagLimit
+from server.models.work import ProcedureVersion, ProofWindow, WorkOrder
+from server.rules import health, proof
+from server.rules.policy import Route
+from server.rules.safety import dangers
+from server.store import related as related_rows
+from server.store.related import Related, TagRows
+from server.timestamps import rfc3339
+
+Body = dict[str, Any]
+
+
+def order_body(session: Session, order: WorkOrder) -> Body:
+    """One order."""
+    return order_bodies(session, [order])[0]
+
+
+def order_bodies(session: Session, orders: Collection[WorkOrder]) -> list[Body]:
+    """Orders, in their order."""
+    session.flush()
+    related = related_rows.of_orders(session, orders)
+    return [_order(order, related) for order in orders]
+
+
+def _order(order: WorkOrder, related: Related) -> Body:
+    assignee = related.users.get(order.assignee_id or 0)
+    team = related.teams.get(order.team_id or 0)
+    repeat = related.orders.get(order.repeat_of_id or 0)
+    version = _version_of(order, related)
+    return {
+        "id": order.id,
+        "number": order.number,
+        "site": order.site_id,
+        "title": order.title,
+        "description": order.description,
+        "type": order.type,
+        "asset": _asset_brief(related.assets[order.asset_id], related),
+        "priority": order.priority,
+        "status": order.state,
+        "assigned_to": {"id": assignee.id, "name": assignee.name} if assignee else None,
+        "team": team.name if team else None,
+        "created_by": order.created_by,
+        "est_min": order.estimated_min,
+        "actual_min": order.actual_min,
+        "steps": {"done": min(related.done.get(order.id, 0), _n_steps(version)), "total": _n_steps(version)},
+        "procedure": _procedure(order, version, related),
+        "safety": dangers(version.safety, version.steps) if version else [],
+        "hazards": version.hazards if version else [],
+        "lock_out": bool(version and version.lock_out),
+        "alert": _alert_brief(related.alerts.get(order.alert_id or 0), related),
+        "proof": _proof(related.proofs.get(order.id)),
+        "occurrences": order.occurrences,
+        "repeat_of": repeat.number if repeat else None,
+        "verdict": order.verdict,
+        "notes": order.notes,
+        "parts": order.parts,
+        "hold_reason": order.hold_reason,
+        "problem": order.problem,
+        "reopen_reason": order.reopen_reason,
+        "cancel_reason": order.cancel_reason,
+        "verified_by": order.verified_by,
+        "completed_by": order.completed_by_id,
+        **_order_times(order),
+        "rev": order.rev,
+    }
+
+
+def _order_times(order: WorkOrder) -> Body:
+    names = ("created", "assigned", "started", "completed", "verified", "reopened", "cancelled", "changed")
+    return {"due_at": rfc3339(order.due), **{f"{name}_at": rfc3339(getattr(order, f"{name}_at")) for name in names}}
+
+
+def _version_of(order: WorkOrder, related: Related) -> ProcedureVersion | None:
+    pinned = related.versions.get(order.procedure_version_id or 0)
+    return pinned or related.newest.get(order.procedure_id or 0)
+
+
+def _n_steps(version: ProcedureVersion | None) -> int:
+    return len(version.steps) if version else 0
+
+
+def _procedure(order: WorkOrder, version: ProcedureVersion | None, related: Related) -> Body | None:
+    procedure = related.procedures.get(order.procedure_id or 0)
+    if procedure is None or version is None:
+        return None
+    return {
+        "id": procedure.id,
+        "code": procedure.code,
+        "title": procedure.title,
+        "version": version.version,
+        "version_id": version.id,
+        "pinned": order.procedure_version_id is not None,
+    }
+
+
+def _proof(window: ProofWindow | None) -> Body | None:
+    if window is None:
+        return None
+    return {
+        "state": window.state,
+        "started_at": rfc3339(window.opened_at),
+        "settle_s": round((window.settle_until - window.opened_at).total_seconds(), 1),
+        "settle_until": rfc3339(window.settle_until),
+        "required_s": window.required_s,
+        "good_s": round(window.good_s, 1),
+        "ends_at": rfc3339(window.closed_at or window.deadline),
+        "tags": window.tags,
+        "reason": window.reason,
+        "evidence": window.evidence or None,
+        "open": window.state in proof.OPEN,
+    }
+
+
+def _asset_brief(asset: Asset, related: Related) -> Body:
+    area = related.areas.get(asset.area_id)
+    return {
+        "id": asset.id,
+        "code": asset.code,
+        "name": asset.name,
+        "area": area.name if area else "",
+        "place": asset.location or (area.name if area else ""),
+        "main_tag": asset.main_tag,
+    }
+
+
+def _tag_words(tag: Tag | None, alert: AlertRecord) -> Body:
+    return {
+        "tag": alert.tag,
+        "label": (tag.label or tag.name) if tag else alert.tag,
+        "unit": alert.unit or (tag.unit if tag else ""),
+        "decimals": tag.decimals if tag else 2,
+    }
+
+
+def _alert_brief(alert: AlertRecord | None, related: Related) -> Body | None:
+    if alert is None:
+        return None
+    return {
+        "id": alert.id,
+        "number": alert.number,
+        **_tag_words(related.tag_named(alert.tag), alert),
+        "type": alert.type,
+        "code": alert.code,
+        "severity": alert.severity,
+        "value": alert.value,
+        "limit": alert.limit,
+        "condition": alert.condition,
+        "title": alert.message,
+        "reason": alert.data.get("reason", ""),
+        "because": alert.because,
+        "raised_at": rfc3339(alert.raised_at),
+    }
+
+
+def alert_body(session: Session, alert: AlertRecord) -> Body:
+    """One alert."""
+    return alert_bodies(session, [alert])[0]
+
+
+def alert_bodies(session: Session, alerts: Collection[AlertRecord]) -> list[Body]:
+    """Alerts, in their order."""
+    session.flush()
+    related = related_rows.of_alerts(session, alerts)
+    return [_alert(alert, related) for alert in alerts]
+
+
+def _alert(alert: AlertRecord, related: Related) -> Body:
+    asset = related.assets.get(alert.asset_id or 0)
+    order = related.orders.get(alert.work_order_id or 0)
+    who = related.users.get(order.assignee_id or 0) if order else None
+    brief = _alert_brief(alert, related)
+    assert brief is not None
+    return {
+        **brief,
+        "site": alert.site_id,
+        "asset": _asset_brief(asset, related) if asset else None,
+        "detector": alert.detector,
+        "origin": alert.origin,
+        "route": Route.WATCH if alert.watch else Route.ALERT,
+        "score": alert.score,
+        "acknowledged": alert.acknowledged_at is not None,
+        "acknowledged_at": rfc3339(alert.acknowledged_at),
+        "acknowledged_by": alert.acknowledged_by,
+        "last_at": rfc3339(alert.last_at),
+        "returned_at": rfc3339(alert.returned_at),
+        "resolved_at": rfc3339(alert.resolved_at),
+        "resolved_by": alert.resolved_by,
+        "notes": alert.notes,
+        "shelved_until": rfc3339(alert.shelved_until),
+        "shelved_by": alert.shelved_by,
+        "shelved_reason": alert.shelved_reason,
+        "suppressed": alert.suppressed,
+        "watch": alert.watch,
+        "provisional": alert.provisional,
+        "first_out": related.first_out.get(alert.asset_id or 0) == alert.id,
+        "occurrences": alert.occurrences,
+        "order": order.number if order else None,
+        "order_status": order.state if order else None,
+        "order_who": who.name if who else None,
+        "data": alert.data,
+        "rev": alert.rev,
+    }
+
+
+def asset_body(session: Session, asset: Asset) -> Body:
+    """One asset with its tags, open alerts and newest order."""
+    return asset_bodies(session, [asset])[0]
+
+
+def asset_bodies(session: Session, assets: Collection[Asset]) -> list[Body]:
+    """Assets, in their order."""
+    session.flush()
+    related = related_rows.of_assets(session, assets)
+    tag_rows = related_rows.tags_of(session, related.assets)
+    alerts: dict[int, list[Body]] = {}
+    for body in alert_bodies(session, open_alerts(session, related.assets)):
+        for concerned in [body["asset"]["id"]] if body["asset"] else body["data"]["assets"]:
+            alerts.setdefault(concerned, []).append(body)
+    return [{**_asset(asset, related, tag_rows), "alerts": alerts.get(asset.id, [])} for asset in assets]
+
+
+def open_alerts(session: Session, asset_ids: Collection[int]) -> list[AlertRecord]:
+    """Announced alerts of these assets that nobody has resolved, oldest first, with those of lost sources that feed several assets."""
+    shared = AlertRecord.asset_id.is_(None) & AlertRecord.data.has_key("assets")  # few: `asset_bodies` gives each its own
+    query = select(AlertRecord).where(AlertRecord.asset_id.in_(asset_ids) | shared, AlertRecord.resolved_at.is_(None))
+    return list(session.scalars(query.where(AlertRecord.watch.is_(False), AlertRecord.suppressed.is_(None)).order_by(AlertRecord.id)))
+
+
+def concerning(asset_id: int) -> ColumnElement[bool]:
+    """Which alerts are about this asset, alone or with others."""
+    return (AlertRecord.asset_id == asset_id) | (AlertRecord.asset_id.is_(None) & AlertRecord.data["assets"].contains([asset_id]))
+
+
+def _asset(asset: Asset, related: Related, tag_rows: TagRows) -> Body:
+    class_ = related.classes.get(asset.class_id or 0)
+    order = related.orders.get(asset.id)
+    who = related.users.get(order.assignee_id or 0) if order else None
+    return {
+        **_asset_brief(asset, related),
+        "class": class_.name if class_ else "",
+        "site": asset.site_id,
+        "parent": asset.parent_id,
+        "criticality": asset.criticality,
+        "operating": asset.operating,
+        "operating_since": rfc3339(asset.operating_since),
+        "fault_code": asset.fault_code,
+        "maintenance": asset.maintenance,
+        "health": {"score": asset.health, "word": health.word_for(asset.health), "reasons": asset.health_reasons},
+        "headline": asset.main_tag,
+        "tags": [_tag(tag, tag_rows) for tag in tag_rows.tags.get(asset.id, [])],
+        "order": {"id": order.id, "number": order.number, "status": order.state, "who": who.name if who else None} if order else None,
+        "rev": asset.rev,
+    }
+
+
+def _tag(tag: Tag, tag_rows: TagRows) -> Body:
+    source = tag_rows.sources.get(tag.source_id or 0)
+    names = ("id", "name", "label", "unit", "decimals", "kind", "role", "low", "high", "range_low", "range_high", "period_s")
+    return {
+        **{name: getattr(tag, name) for name in names},
+        "limits": [_limit(limit) for limit in tag_rows.limits.get(tag.id, [])],
+        "source": source.name if source else None,
+    }
+
+
+def _limit(limit: TagLimit) -> Body:
+    return {"side": limit.side, "value": limit.value, "severity": limit.severity, "confirmed": limit.confirmed}
+
+
+def notification_body(notification: Notification) -> Body:
+    """One message to one person."""
+    return {
+        "id": notification.id,
+        "user": notification.user_id,
+        "kind": notification.kind,
+        "title": notification.title,
+        "body": notification.body,
+        "order": notification.work_order_id,
+        "alert": notification.alert_id,
+        "created_at": rfc3339(notification.created_at),
+        "read_at": rfc3339(notification.read_at),
+    }

@@ -1,0 +1,24 @@
+"""Every background job by name: its queue and the dotted function that a worker calls with its arguments and the job's id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """queue: `server` (python -m server.jobs) or `ml` (python -m ml.jobs); takes: arguments the function gets before the job's id."""
+
+    queue: str
+    function: str
+    takes: tuple[str, ...] = ()
+
+
+TRAIN = "ml.train"
+
+JOBS: dict[str, JobRow] = {
+    "report.work_orders": JobRow("server", "server.reports.work_orders"),
+    TRAIN: JobRow("ml", "ml.training.train_asset", ("asset", "version")),
+}
+
+SERVER_FUNCTIONS = frozenset(row.function for row in JOBS.values() if row.queue == "server")

@@ -1,0 +1,52 @@
+"""Roles and what each may do; the one table that routes, socket rooms and pages ask.
+
+Rights say what a role may do in its own site; which rows of that site is the stores' business.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """Roles of DESIGN.md 5."""
+
+    ADMIN = "admin"
+    MANAGER = "manager"
+    PLANNER = "planner"
+    STOREKEEPER = "storekeeper"
+    TECHNICIAN = "technician"
+    OPERATOR = "operator"
+    VIEWER = "viewer"
+
+
+_READ = frozenset({"overview.read", "assets.read", "alerts.read", "readings.read"})
+_SEE_WORK = _READ | {"orders.read", "notifications.read"}
+_OPERATE = _SEE_WORK | {"alerts.acknowledge", "alerts.shelve", "orders.create"}
+_WORK = _OPERATE | {"alerts.resolve", "orders.work", "orders.verify", "pair.approve", "ar.read", "ar.write"}
+_PLAN = _OPERATE | {"alerts.resolve", "orders.assign", "assets.write"}
+_MANAGE = _WORK | _PLAN | {"tags.write", "sources.write", "readings.write", "simulator.write", "system.read"}
+
+RIGHTS: dict[Role, frozenset[str]] = {
+    Role.VIEWER: _READ,
+    Role.STOREKEEPER: _SEE_WORK,
+    Role.OPERATOR: _OPERATE | {"simulator.write"},
+    Role.TECHNICIAN: _WORK | {"simulator.write"},
+    Role.PLANNER: _PLAN,
+    Role.MANAGER: _MANAGE,
+    Role.ADMIN: _MANAGE | {"users.write"},
+}
+
+ALL_RIGHTS: frozenset[str] = frozenset().union(*RIGHTS.values())
+
+
+def rights_of(role: Role) -> frozenset[str]:
+    """Everything the role may do."""
+    return RIGHTS[role]
+
+
+def may(role: Role, right: str) -> bool:
+    """Whether the role has the right; raises KeyError for a right nobody has, which is a misspelling."""
+    if right not in ALL_RIGHTS:
+        raise KeyError(right)
+    return right in RIGHTS[role]

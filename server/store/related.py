@@ -1,0 +1,160 @@
+"""What bodies need around an alert, an order or an asset, fetched in a handful of queries however many rows there are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import Session
+
+from server.models.alerts import AlertRecord
+from server.models.base import Base
+from server.models.people import User
+from server.models.plant import Area, Asset, AssetClass, Source, Tag, TagLimit
+from server.models.work import Procedure, ProcedureVersion, ProofWindow, StepEvent, Team, WorkOrder
+from server.rules.work_order import UNVERIFIED
+
+Row = TypeVar("Row", bound=Base)
+
+
+@dataclass(slots=True)
+class Related:
+    """Rows by id; what is missing was not needed."""
+
+    assets: dict[int, Asset] = field(default_factory=dict)
+    areas: dict[int, Area] = field(default_factory=dict)
+    classes: dict[int, AssetClass] = field(default_factory=dict)
+    tags: dict[str, Tag] = field(default_factory=dict)
+    users: dict[int, User] = field(default_factory=dict)
+    teams: dict[int, Team] = field(default_factory=dict)
+    alerts: dict[int, AlertRecord] = field(default_factory=dict)
+    orders: dict[int, WorkOrder] = field(default_factory=dict)
+    procedures: dict[int, Procedure] = field(default_factory=dict)
+    versions: dict[int, ProcedureVersion] = field(default_factory=dict)  # by version id
+    newest: dict[int, ProcedureVersion] = field(default_factory=dict)  # by procedure id
+    proofs: dict[int, ProofWindow] = field(default_factory=dict)  # newest by order id
+    done: dict[int, int] = field(default_factory=dict)  # answered steps by order id
+    first_out: dict[int, int] = field(default_factory=dict)  # oldest open alert by asset id
+
+    def tag_named(self, name: str | None) -> Tag | None:
+        """The tag, where it is one of ours."""
+        return self.tags.get(name) if name else None
+
+
+def by_id(session: Session, model: type[Row], ids: Iterable[int | None]) -> dict[int, Row]:
+    """Rows of a table by their ids; None and repetitions are fine."""
+    wanted = {id_ for id_ in ids if id_ is not None}
+    if not wanted:
+        return {}
+    return {row.id: row for row in session.scalars(select(model).where(model.id.in_(wanted)))}  # type: ignore[attr-defined]
+
+
+def of_orders(session: Session, orders: Collection[WorkOrder]) -> Related:
+    """Everything that the bodies of these orders mention."""
+    related = Related()
+    related.alerts = by_id(session, AlertRecord, (order.alert_id for order in orders))
+    _add_assets(session, related, (order.asset_id for order in orders))
+    _add_tags(session, related, (alert.tag for alert in related.alerts.values()))
+    related.users = by_id(session, User, (order.assignee_id for order in orders))
+    related.teams = by_id(session, Team, (order.team_id for order in orders))
+    related.orders = by_id(session, WorkOrder, (order.repeat_of_id for order in orders))
+    related.procedures = by_id(session, Procedure, (order.procedure_id for order in orders))
+    related.versions = by_id(session, ProcedureVersion, (order.procedure_version_id for order in orders))
+    related.newest = newest_versions(session, related.procedures)
+    order_ids = [order.id for order in orders]
+    newest = select(ProofWindow).where(ProofWindow.order_id.in_(order_ids)).order_by(ProofWindow.id)
+    related.proofs = {window.order_id: window for window in session.scalars(newest)}
+    related.done = steps_done(session, order_ids)
+    return related
+
+
+def of_alerts(session: Session, alerts: Collection[AlertRecord]) -> Related:
+    """Everything that the bodies of these alerts mention."""
+    related = Related()
+    _add_assets(session, related, (alert.asset_id for alert in alerts))
+    _add_tags(session, related, (alert.tag for alert in alerts))
+    related.orders = by_id(session, WorkOrder, (alert.work_order_id for alert in alerts))
+    related.users = by_id(session, User, (order.assignee_id for order in related.orders.values()))
+    oldest = (
+        select(AlertRecord.asset_id, func.min(AlertRecord.id))
+        .where(AlertRecord.asset_id.in_(related.assets), AlertRecord.resolved_at.is_(None), AlertRecord.watch.is_(False))
+        .where(AlertRecord.condition == "active")
+        .group_by(AlertRecord.asset_id)
+    )
+    related.first_out = {asset: alert for asset, alert in session.execute(oldest) if asset is not None}
+    return related
+
+
+def of_assets(session: Session, assets: Collection[Asset]) -> Related:
+    """Areas, classes and newest unverified orders of these assets."""
+    related = Related(assets={asset.id: asset for asset in assets})
+    _add_areas(session, related)
+    newest = (
+        select(WorkOrder)
+        .where(WorkOrder.asset_id.in_(related.assets), WorkOrder.state.in_([str(s) for s in UNVERIFIED]))
+        .order_by(WorkOrder.id)
+    )
+    related.orders = {order.asset_id: order for order in session.scalars(newest)}  # the newest of an asset wins
+    related.users = by_id(session, User, (order.assignee_id for order in related.orders.values()))
+    return related
+
+
+def _add_assets(session: Session, related: Related, ids: Iterable[int | None]) -> None:
+    related.assets = by_id(session, Asset, ids)
+    _add_areas(session, related)
+
+
+def _add_areas(session: Session, related: Related) -> None:
+    related.areas = by_id(session, Area, (asset.area_id for asset in related.assets.values()))
+    related.classes = by_id(session, AssetClass, (asset.class_id for asset in related.assets.values()))
+
+
+def _add_tags(session: Session, related: Related, names: Iterable[str | None]) -> None:
+    wanted = {name for name in names if name}
+    if wanted:
+        related.tags = {tag.name: tag for tag in session.scalars(select(Tag).where(Tag.name.in_(wanted)))}
+
+
+def newest_versions(session: Session, procedure_ids: Iterable[int]) -> dict[int, ProcedureVersion]:
+    """The newest version of each procedure."""
+    query = select(ProcedureVersion).where(ProcedureVersion.procedure_id.in_(list(procedure_ids))).order_by(ProcedureVersion.version)
+    return {version.procedure_id: version for version in session.scalars(query)}
+
+
+def steps_done(session: Session, order_ids: Iterable[int]) -> dict[int, int]:
+    """Answered steps by order since it was last reopened: the last event of a step counts."""
+    last = (
+        select(StepEvent.order_id, StepEvent.kind)
+        .join(WorkOrder, WorkOrder.id == StepEvent.order_id)
+        .where(StepEvent.order_id.in_(list(order_ids)))
+        .where(WorkOrder.reopened_at.is_(None) | (StepEvent.received_at >= WorkOrder.reopened_at))
+        .ext(distinct_on(StepEvent.order_id, StepEvent.step_id))
+        .order_by(StepEvent.order_id, StepEvent.step_id, StepEvent.id.desc())
+        .subquery()
+    )
+    counts = select(last.c.order_id, func.count()).where(last.c.kind == "answer").group_by(last.c.order_id)
+    return {int(row[0]): int(row[1]) for row in session.execute(counts)}
+
+
+@dataclass(frozen=True, slots=True)
+class TagRows:
+    """Tags of assets with their limits and source names."""
+
+    tags: dict[int, list[Tag]]
+    limits: dict[int, list[TagLimit]]
+    sources: dict[int, Source]
+
+
+def tags_of(session: Session, asset_ids: Iterable[int]) -> TagRows:
+    """Live tags by asset, limits by tag, sources by id."""
+    tags: dict[int, list[Tag]] = {}
+    for tag in session.scalars(select(Tag).where(Tag.asset_id.in_(list(asset_ids)), Tag.deleted_at.is_(None)).order_by(Tag.id)):
+        tags.setdefault(tag.asset_id, []).append(tag)
+    everything = [tag for rows in tags.values() for tag in rows]
+    limits: dict[int, list[TagLimit]] = {}
+    for limit in session.scalars(select(TagLimit).where(TagLimit.tag_id.in_([tag.id for tag in everything])).order_by(TagLimit.id)):
+        limits.setdefault(limit.tag_id, []).append(limit)
+    return TagRows(tags, limits, by_id(session, Source, (tag.source_id for tag in everything)))

@@ -1,0 +1,176 @@
+"""Key figures of the overview: what is open, late, down and repaired, in the site's own day. Counts only what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from realtime import historian
+from realtime.events import FactName
+from server.models.people import User
+from server.models.plant import Asset, OperatingPeriod, Site, Source, Tag
+from server.models.work import WorkOrder
+from server.rules.asset import Operating
+from server.rules.downtime import Stretch, total_s
+from server.rules.priorities import Priority
+from server.rules.work_order import IN_WORK, UNVERIFIED, OrderState
+from server.store import facts
+from server.timestamps import day_of, rfc3339, to_ms
+
+REPAIRS_WITHIN = timedelta(days=30)
+DOWN = (Operating.FAULT, Operating.STOPPED)
+TOLD = (
+    FactName.ALERT_RAISED,
+    FactName.ALERT_RESOLVED,
+    FactName.WORK_ORDER_OPENED,
+    FactName.WORK_ORDER_ASSIGNED,
+    FactName.WORK_ORDER_COMPLETED,
+    FactName.WORK_ORDER_VERIFIED,
+    FactName.WORK_ORDER_REOPENED,
+    FactName.SOURCE_LOST,
+    FactName.SOURCE_RECOVERED,
+)
+
+
+def summary(session: Session, site_id: int, now: datetime) -> dict[str, Any]:
+    """All figures of one site; a figure nobody can know yet is None."""
+    time_zone = session.get_one(Site, site_id).time_zone
+    today = day_of(now, time_zone)
+    mean_s, repairs = _time_to_repair(session, site_id, now)
+    return {
+        "at": rfc3339(now),
+        "day_starts_at": rfc3339(today[0]),
+        "orders": _orders(session, site_id, now),
+        "downtime_s": {
+            "today": _downtime_s(session, site_id, today[0], now),
+            "mean_7d": _mean_downtime_s(session, site_id, now, time_zone),
+        },
+        "mttr_s": mean_s,
+        "mttr_n": repairs,
+        "pm": _planned(session, site_id, now),
+        "gaps": _gaps(session, site_id, today[0], now),
+        "on_the_way": _on_the_way(session, site_id),
+        "events": [_event(fact) for fact in facts.latest(session, site_id, list(TOLD), 12)],
+    }
+
+
+def _orders(session: Session, site_id: int, now: datetime) -> dict[str, Any]:
+    waiting = [str(state) for state in UNVERIFIED - {OrderState.COMPLETED}]
+    rows = session.execute(
+        select(WorkOrder.priority, WorkOrder.due, WorkOrder.number).where(WorkOrder.site_id == site_id, WorkOrder.state.in_(waiting))
+    )
+    orders = rows.all()
+    counts = {priority: sum(row.priority == priority for row in orders) for priority in Priority}
+    coming = min((row for row in orders if row.due is not None and row.due > now), key=lambda row: row.due, default=None)
+    return {
+        "open": len(orders),
+        "urgent": counts[Priority.URGENT],
+        "high": counts[Priority.HIGH],
+        "other": counts[Priority.NORMAL] + counts[Priority.LOW],
+        "overdue": sum(row.due is not None and row.due <= now for row in orders),
+        "next_due": {"at": rfc3339(coming.due), "number": coming.number} if coming else None,
+    }
+
+
+def _downtime_s(session: Session, site_id: int, start: datetime, end: datetime) -> float:
+    """Seconds that machines of the site were stopped or in fault, added up over machines."""
+    query = (
+        select(OperatingPeriod.started_at, OperatingPeriod.ended_at)
+        .join(Asset, Asset.id == OperatingPeriod.asset_id)
+        .where(Asset.site_id == site_id, OperatingPeriod.operating.in_([str(state) for state in DOWN]))
+        .where(OperatingPeriod.started_at < end, OperatingPeriod.ended_at.is_(None) | (OperatingPeriod.ended_at > start))
+    )
+    return round(total_s([Stretch(*row) for row in session.execute(query)], start, end), 1)
+
+
+def _mean_downtime_s(session: Session, site_id: int, now: datetime, time_zone: str) -> float | None:
+    """Mean of the last seven whole days; None while the site's machines have no such past."""
+    first = session.scalar(
+        select(func.min(OperatingPeriod.started_at)).join(Asset, Asset.id == OperatingPeriod.asset_id).where(Asset.site_id == site_id)
+    )
+    starts, _ = day_of(now, time_zone)
+    days: list[float] = []
+    for _ in range(7):
+        start, end = day_of(starts - timedelta(hours=1), time_zone)
+        if first is None or first > start:
+            break
+        days.append(_downtime_s(session, site_id, start, end))
+        starts = start
+    return round(sum(days) / len(days), 1) if days else None
+
+
+def _time_to_repair(session: Session, site_id: int, now: datetime) -> tuple[float | None, int]:
+    """Mean seconds from start to completion of corrective work that was verified in the last 30 days, and how many."""
+    query = select(WorkOrder.started_at, WorkOrder.completed_at).where(
+        WorkOrder.site_id == site_id,
+        WorkOrder.type == "corrective",
+        WorkOrder.state == str(OrderState.VERIFIED),
+        WorkOrder.completed_at > now - REPAIRS_WITHIN,
+    )
+    spans = [(row.completed_at - row.started_at).total_seconds() for row in session.execute(query) if row.started_at is not None]
+    return (round(sum(spans) / len(spans), 1) if spans else None), len(spans)
+
+
+def _planned(session: Session, site_id: int, now: datetime) -> dict[str, Any]:
+    """Planned work that was due in the last 30 days, and how much of it was done on time."""
+    query = select(WorkOrder.due, WorkOrder.completed_at).where(
+        WorkOrder.site_id == site_id,
+        WorkOrder.type.in_(["preventive", "calibration", "inspection"]),
+        WorkOrder.state != str(OrderState.CANCELLED),
+        WorkOrder.due.between(now - REPAIRS_WITHIN, now),
+    )
+    rows = session.execute(query).all()
+    done = sum(row.completed_at is not None and row.due is not None and row.completed_at <= row.due for row in rows)
+    return {"percent": round(100 * done / len(rows), 1) if rows else None, "done": done, "due": len(rows)}
+
+
+def _gaps(session: Session, site_id: int, start: datetime, now: datetime) -> dict[str, Any]:
+    """Interruptions of today: gaps of one source that overlap are one."""
+    query = select(Tag.id, Source.name).join(Asset, Asset.id == Tag.asset_id).outerjoin(Source, Source.id == Tag.source_id)
+    sources: dict[int, str] = {
+        tag: name or "" for tag, name in session.execute(query.where(Asset.site_id == site_id, Tag.deleted_at.is_(None)))
+    }
+    if not sources:
+        return {"today": 0, "open": 0, "open_source": None}
+    found = historian.gaps(session.connection().connection, list(sources), to_ms(start), to_ms(now))
+    by_source: dict[str, list[tuple[int, int | None]]] = {}
+    for tag, begins, ends, _reason in found:
+        by_source.setdefault(sources[tag] or f"tag {tag}", []).append((begins, ends))
+    merged = {name: _merged(spans) for name, spans in by_source.items()}
+    open_ones = sorted(name for name, spans in merged.items() if spans[-1][1] is None)
+    return {"today": sum(map(len, merged.values())), "open": len(open_ones), "open_source": open_ones[0] if open_ones else None}
+
+
+def _merged(spans: Sequence[tuple[int, int | None]]) -> list[tuple[int, int | None]]:
+    joined: list[tuple[int, int | None]] = []
+    for begins, ends in sorted(spans, key=lambda span: span[0]):
+        last = joined[-1] if joined else None
+        if last is not None and (last[1] is None or begins <= last[1]):
+            joined[-1] = (last[0], None if last[1] is None or ends is None else max(last[1], ends))
+        else:
+            joined.append((begins, ends))
+    return joined
+
+
+def _on_the_way(session: Session, site_id: int) -> list[dict[str, Any]]:
+    states = [str(state) for state in (OrderState.ASSIGNED, *IN_WORK)]
+    query = (
+        select(User.name, Asset.code, WorkOrder.number, WorkOrder.state, WorkOrder.assigned_at)
+        .join(User, User.id == WorkOrder.assignee_id)
+        .join(Asset, Asset.id == WorkOrder.asset_id)
+        .where(WorkOrder.site_id == site_id, WorkOrder.state.in_(states))
+        .order_by(WorkOrder.assigned_at.desc(), WorkOrder.id.desc())
+        .limit(5)
+    )
+    return [
+        {"name": row.name, "asset": row.code, "order": row.number, "status": row.state, "since": rfc3339(row.assigned_at)}
+        for row in session.execute(query)
+    ]
+
+
+def _event(fact: Any) -> dict[str, Any]:
+    return {"seq": fact.seq, "at": fact.at, "name": str(fact.name), "id": fact.id, "rev": fact.rev, "by": fact.by, "data": fact.data}
