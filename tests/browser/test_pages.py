@@ -1,0 +1,395 @@
+"""Every page at three sizes in a real browser: no axe violation, no sideways scroll, no console error, no foreign host;
+then what people do: acknowledge by keyboard, walk an order on the phone, lose the link and get it back."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+
+from realtime.bus import connect
+from tests.browser.pages_plant import ROOT, Instance
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+AXE = ROOT / "node_modules/axe-core/axe.min.js"
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+SIZES = [(1280, 800), (854, 480), (360, 800)]
+PICTURES = os.environ.get("PAGE_PICTURES")
+MANAGER, TECHNICIAN = "1001", "2001"
+
+
+@pytest.fixture(scope="module")
+def instance(postgres_url: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    folder = tmp_path_factory.mktemp("pages")
+    prefix = f"t{secrets.token_hex(5)}"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ.get("HOME", "/"),
+        "PYTHONPATH": str(ROOT),
+        "SIGHTLINE_ENV_FILE": "none",
+        "DATABASE_URL": postgres_url,
+        "REDIS_URL": redis_url,
+        "BUS_PREFIX": prefix,
+        "DATA_DIR": str(folder / "var"),
+        "DEMO": "1",
+        "PORT": "0",
+        "PROOF_WINDOW_SECONDS": "60",
+    }
+    running = Instance(environment, folder)
+    running.raise_alert()
+    yield running
+    running.stop()
+    client = connect(redis_url)
+    keys = list(client.scan_iter(f"{prefix}:*", count=1000))
+    if keys:
+        client.delete(*keys)
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=chromium, headless=True)
+        yield found
+        found.close()
+
+
+class Visitor:
+    """Somebody signed in at a size, who notes what goes wrong in the browser."""
+
+    def __init__(self, browser: Browser, instance: Instance, number: str, size: tuple[int, int], state: Any = None) -> None:
+        self.instance = instance
+        self.context: BrowserContext = browser.new_context(viewport={"width": size[0], "height": size[1]}, storage_state=state)
+        self.context.set_default_timeout(20_000)
+        self.page: Page = self.context.new_page()
+        self.wrong: list[str] = []
+        self.hosts: set[str] = set()
+        self.page.on("console", lambda message: self.wrong.append(message.text) if message.type in {"error", "warning"} else None)
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("request", lambda request: self.hosts.add(request.url.split("/")[2]))
+        if state is None:
+            self.open("/login")
+            self.page.fill("#employee_number", number)
+            self.page.fill("#password", instance.logins[number]["password"])
+            self.page.keyboard.press("Enter")
+            self.page.wait_for_url(lambda url: "/login" not in url)
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.instance.url + path)
+
+    def is_live(self) -> None:
+        expect(self.page.locator("#link-word")).to_have_text("Live", timeout=20_000)
+
+    def violations(self) -> list[str]:
+        if not self.page.evaluate("typeof axe === 'object'"):
+            self.page.evaluate(AXE.read_text("utf-8"))
+        found = self.page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", TAGS)["violations"]
+        return [f"{rule['id']} at {[node['target'] for node in rule['nodes'][:3]]}" for rule in found]
+
+    def overflow(self) -> int:
+        return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+    def close(self) -> None:
+        self.context.close()
+
+
+@pytest.fixture(scope="module")
+def states(browser: Browser, instance: Instance) -> dict[str, Any]:
+    """Cookies of people who signed in by the form, once."""
+    found = {}
+    for number in (MANAGER, TECHNICIAN):
+        visitor = Visitor(browser, instance, number, (1280, 800))
+        found[number] = visitor.context.storage_state()
+        visitor.close()
+    return found
+
+
+@pytest.fixture
+def visit(browser: Browser, instance: Instance, states: dict[str, Any]) -> Iterator[Any]:
+    open_ones: list[Visitor] = []
+
+    def make(number: str = MANAGER, size: tuple[int, int] = (1280, 800)) -> Visitor:
+        open_ones.append(Visitor(browser, instance, number, size, states[number]))
+        return open_ones[-1]
+
+    yield make
+    for visitor in open_ones:
+        visitor.close()
+
+
+@pytest.fixture(scope="module")
+def order(browser: Browser, instance: Instance, states: dict[str, Any]) -> str:
+    """Number of the order that the alert became."""
+    visitor = Visitor(browser, instance, MANAGER, (1280, 800), states[MANAGER])
+    visitor.open("/orders")
+    card = visitor.page.locator("a.order-card", has_text="M2").first
+    expect(card).to_be_visible(timeout=30_000)
+    number = str(card.get_attribute("href")).rsplit("/", 1)[1]
+    visitor.close()
+    return number
+
+
+PAGES = {
+    "login": ("/login", "#employee_number"),
+    "overview": ("/?stay=1", ".cell"),
+    "assets": ("/assets", "#asset-list tbody tr"),
+    "machine": ("/assets/M2", "#chart canvas"),
+    "printer": ("/assets/DMLS-1", "#legend .swatch"),
+    "alarms": ("/alarms", ".alarm-row"),
+    "orders": ("/orders", ".order-card"),
+    "order": ("/orders/{order}", "#timeline li"),
+    "mine": ("/mine", "#mine > *"),
+    "work": ("/work/{order}", "#work .instruction"),
+    "step": ("/work/{order}/steps/1", "#step .instruction"),
+    "finish": ("/work/{order}/finish", "#summary b"),
+    "pair": ("/pair", "#code"),
+    "demo": ("/demo", "#target option"),
+    "password": ("/account/password", "#old"),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_sound(visit: Any, instance: Instance, order: str, name: str) -> None:
+    path, sign = PAGES[name]
+    visitor = visit(size=SIZES[0])
+
+    visitor.open(path.format(order=order))
+    expect(visitor.page.locator(sign).first).to_be_attached(timeout=20_000)
+    if name != "login":
+        visitor.is_live()
+    for width, height in SIZES:
+        visitor.page.set_viewport_size({"width": width, "height": height})
+        if PICTURES:
+            visitor.page.wait_for_timeout(1500)
+            visitor.page.screenshot(path=Path(PICTURES) / f"{name}-{width}.png")
+        assert visitor.violations() == [], width
+        assert visitor.overflow() == 0, width
+    visitor.page.set_viewport_size({"width": 320, "height": 640})
+
+    assert visitor.overflow() == 0
+    assert visitor.wrong == []
+    assert visitor.hosts == {instance.url.split("/")[2]}
+
+
+LONG = """() => {
+  for (const one of document.querySelectorAll('.value, .kpi-value, .figure, #score')) one.textContent = '\u2212123\u2009456\u2009789.123';
+  for (const one of document.querySelectorAll('.chip, .prio')) one.dataset.long ??= one.append(' and waiting for a person') ?? '';
+  for (const one of document.querySelectorAll('.pick, .title, h1, .list b')) one.dataset.long ??= one.append(' PRESS-LINE-UNBROKEN') ?? '';
+}"""
+
+
+@pytest.mark.parametrize("name", ["overview", "machine", "printer", "alarms", "order", "mine"])
+def test_a_page_holds_long_words_and_numbers(visit: Any, order: str, name: str) -> None:
+    path, sign = PAGES[name]
+    visitor = visit()
+    visitor.open(path.format(order=order))
+    expect(visitor.page.locator(sign).first).to_be_attached(timeout=20_000)
+    visitor.is_live()
+
+    for width in (1280, 1100, 854, 768, 360, 320):
+        visitor.page.set_viewport_size({"width": width, "height": 800})
+        visitor.page.evaluate(LONG)
+        assert visitor.overflow() == 0, width
+
+
+def test_labels_of_limits_stand_apart(visit: Any) -> None:
+    visitor = visit()
+    visitor.open("/assets/PL-1")
+    script = visitor.page.locator("script[src*='/js/machine.js']").get_attribute("src")
+
+    spread = "async ([src, wanted]) => (await import(new URL('spread.js', new URL(src, location.href)))).spread(wanted, 30, 0, 300)"
+    for wanted in ([80, 90], [0, 1, 2], [290, 299, 300], [10, 11, 150, 299]):
+        places = visitor.page.evaluate(spread, [script, wanted])
+        assert all(after - before >= 30 for before, after in pairwise(places)), places
+        assert places[0] >= 0
+        assert places[-1] <= 300
+
+
+def test_a_flood_of_alarms_is_announced_and_one_alone_is_no_first_out(visit: Any) -> None:
+    visitor = visit()
+
+    def many(route: Route) -> None:
+        answer = route.fetch()
+        body = answer.json()
+        some = {**body["items"][0], "raised_at": datetime.now(UTC).isoformat(), "watch": False, "suppressed": None}
+        body["items"] = [{**some, "id": 10_000 + n} for n in range(12)]
+        route.fulfill(response=answer, json=body)
+
+    visitor.open("/alarms")
+    expect(visitor.page.locator(".alarm-row").first).to_be_visible(timeout=20_000)
+    expect(visitor.page.locator("#flood")).to_be_hidden()
+    visitor.page.route("**/api/alerts?active=all*", many)
+    visitor.open("/alarms")
+
+    expect(visitor.page.locator("#flood")).to_contain_text("12 new alarms in 10 min", timeout=20_000)
+    alone = visitor.page.locator(".group-head", has_text="1 alarm").first.locator("xpath=following-sibling::div[1]")
+    expect(alone.locator(".first-out")).to_have_count(0)
+    assert visitor.violations() == []
+
+
+def test_a_technician_lands_on_the_own_work(browser: Browser, instance: Instance) -> None:
+    visitor = Visitor(browser, instance, TECHNICIAN, (360, 800))
+
+    expect(visitor.page).to_have_url(re.compile(r"/mine$"))
+    visitor.close()
+
+
+def test_values_on_the_overview_are_live(visit: Any, instance: Instance) -> None:
+    visitor = visit()
+    visitor.open("/?stay=1")
+    cell = visitor.page.locator(".cell", has_text="PT-101")
+
+    instance.values.overrides["PT-101"] = 4.44
+    expect(cell.locator(".value")).to_have_text("4.44", timeout=10_000)
+    instance.values.overrides["PT-101"] = 5.55
+    expect(cell.locator(".value")).to_have_text("5.55", timeout=10_000)
+
+    expect(cell.locator(".unit")).to_have_text("bar")
+    expect(cell.locator(".cell-age")).to_contain_text("old")
+
+
+def test_silence_turns_values_stale_then_to_a_dash(visit: Any, instance: Instance) -> None:
+    visitor = visit()
+    visitor.open("/?stay=1")
+    cell = visitor.page.locator(".cell", has_text="LT-401")
+    expect(cell.locator(".value")).not_to_have_text("—", timeout=20_000)
+
+    instance.values.paused.set()
+    try:
+        expect(cell.locator(".cell-age")).to_contain_text("Stale", timeout=20_000)
+        expect(cell.locator(".value")).to_have_text("—", timeout=40_000)
+        expect(cell).to_have_class(re.compile("is-lost"))
+    finally:
+        instance.values.paused.clear()
+
+    expect(cell.locator(".value")).not_to_have_text("—", timeout=20_000)
+
+
+def test_a_dead_link_is_seen_and_heals_by_itself(visit: Any, instance: Instance) -> None:
+    visitor = visit()
+    visitor.open("/?stay=1")
+    visitor.is_live()
+    strip = visitor.page.locator("#lost-strip")
+
+    with instance.frozen():
+        expect(strip).to_be_visible(timeout=10_000)
+        expect(visitor.page.locator("#link-word")).to_have_text("No connection")
+
+    expect(strip).to_be_hidden(timeout=30_000)
+    visitor.is_live()
+
+
+def test_an_alarm_is_acknowledged_by_keys_alone(visit: Any, instance: Instance) -> None:
+    visitor = visit()
+    instance.raise_alert("TT-201", 200.0, 190.0)
+    visitor.open("/alarms")
+    row = visitor.page.locator(".alarm-row", has_text="TT-201").first
+    expect(row).to_be_visible(timeout=30_000)
+    button = row.get_by_role("button", name="Acknowledge", exact=True)
+
+    for _ in range(80):
+        visitor.page.keyboard.press("Tab")
+        if button.evaluate("element => element === document.activeElement"):
+            break
+    visitor.page.keyboard.press("Enter")
+
+    expect(row).to_contain_text("acknowledged by L. Fontaine", timeout=15_000)
+
+
+def test_shelving_wants_a_reason_and_is_taken_back(visit: Any, instance: Instance) -> None:
+    visitor = visit()
+    instance.raise_alert("FT-301", 60.0, 52.0)
+    visitor.open("/alarms")
+    row = visitor.page.locator(".alarm-row", has_text="FT-301").first
+    expect(row).to_be_visible(timeout=30_000)
+
+    row.get_by_role("button", name="Shelve").click()
+    visitor.page.get_by_label("Reason").fill("pump priming")
+    visitor.page.get_by_role("button", name="Shelve FT-301").click()
+
+    expect(row).to_contain_text("by L. Fontaine", timeout=15_000)
+    row.get_by_role("button", name="Return now").click()
+    expect(row).not_to_contain_text("by L. Fontaine", timeout=15_000)
+
+
+def test_a_hostile_title_is_only_text(visit: Any) -> None:
+    visitor = visit()
+    title = "<img src=x onerror=document.title='owned'>"
+    visitor.open("/orders")
+    visitor.page.get_by_role("button", name="New order").click()
+    visitor.page.get_by_label("What is to be done").fill(title)
+    visitor.page.get_by_role("button", name="Open order", exact=True).click()
+
+    expect(visitor.page.locator("#title")).to_have_text(title)
+    visitor.open("/orders")
+    expect(visitor.page.locator(".order-card .title", has_text="onerror").first).to_have_text(title)
+    assert visitor.page.title() != "owned"
+
+
+def walk(page: Page) -> None:
+    """Answer steps by the one big act until the finish page comes."""
+    for _ in range(20):
+        page.wait_for_url(re.compile(r"/steps/\d+$|/finish$"))
+        if page.url.endswith("/finish"):
+            return
+        before = page.url
+        expect(page.locator("#acts .act.main")).to_be_visible()
+        radio = page.locator("#step input[type=radio]")
+        if radio.count():
+            radio.first.check()
+        main = page.locator("#acts .act.main")
+        expect(main).to_be_enabled(timeout=15_000)
+        main.click()
+        page.wait_for_url(lambda url, before=before: url != before)
+    raise AssertionError("the procedure does not end")
+
+
+def test_an_order_is_worked_on_the_phone_and_waits_for_its_proof(visit: Any, instance: Instance, order: str) -> None:
+    visitor = visit(TECHNICIAN, (360, 800))
+    page = visitor.page
+    visitor.open(f"/work/{order}")
+    go = page.locator("#go")
+    expect(go).not_to_have_text("", timeout=20_000)
+    expect(page.locator("#work .instruction")).to_be_visible()
+    if go.inner_text() in {"TAKE OVER", "TAKE IT"}:
+        go.click()
+    expect(go).to_have_text("START", timeout=15_000)
+
+    expect(go).to_be_disabled()
+    expect(page.locator("#hint")).to_contain_text("more danger")
+    for danger in page.get_by_role("checkbox").all():
+        danger.click()
+    expect(go).to_be_enabled()
+    go.click()
+    instance.values.overrides["M2.vibration"] = 2.05
+    walk(page)
+
+    complete = page.locator("#complete")
+    expect(complete).to_be_disabled()
+    page.get_by_label("Yes, confirmed").check()
+    expect(page.locator("#notes")).not_to_have_value("")
+    complete.click()
+    page.wait_for_url(re.compile(rf"/work/{order}$"))
+
+    expect(page.locator(".proof-box")).to_contain_text("Proof of repair", timeout=15_000)
+    assert visitor.wrong == []
+
+
+def test_pairing_an_unknown_code_says_so(visit: Any) -> None:
+    visitor = visit(TECHNICIAN, (360, 800))
+    visitor.open("/pair")
+
+    visitor.page.get_by_label("Code on the glasses or phone").fill("bcdfghjk")
+    expect(visitor.page.locator("#code")).to_have_value("BCDF-GHJK")
+    visitor.page.get_by_role("button", name="FIND DEVICE").click()
+
+    expect(visitor.page.get_by_role("alert")).to_be_visible()
