@@ -19,6 +19,7 @@ from server.judging import judge_window
 from server.rules.proof import ProofState
 from server.store import alerts, assets, background, conditions, liveness, maintenance, proofs, pursuit, snapshot, snapshot_version
 from server.store.actor import SYSTEM
+from server.upkeep import Upkeep
 
 MONITOR = "monitor"  # the program whose heartbeat says that somebody looks
 
@@ -33,7 +34,11 @@ class Schedule:
     audit_key: bytes
     audit_head: Path
     clock: Callable[[], datetime]
+    upkeep: Upkeep = field(init=False)
     counts: dict[str, int] = field(default_factory=lambda: {"proved": 0, "reopened": 0, "decisions": 0, "sealed": 0, "published": 0})
+
+    def __post_init__(self) -> None:
+        self.upkeep = Upkeep(self.database)
 
     def run(self) -> None:
         """Every task once; raises BusUnavailable or a database error."""
@@ -43,6 +48,7 @@ class Schedule:
         self.hand_out_jobs()
         self.seal_audit()
         self.restore_snapshot()
+        self.upkeep.run(self.clock())
 
     def judge_proofs(self) -> None:
         """One transaction a window."""

@@ -82,6 +82,11 @@ class Page(ma.Schema):
 
     limit = ma.fields.Integer(load_default=50, validate=ma.validate.Range(1, MAX_PAGE), metadata={"description": "rows in the answer"})
     offset = ma.fields.Integer(load_default=0, validate=ma.validate.Range(0, 1_000_000), metadata={"description": "rows to skip"})
+    sort = ma.fields.String(
+        load_default="",
+        validate=ma.validate.Length(max=200),
+        metadata={"description": "columns separated by commas, `-` in front for descending"},
+    )
 
 
 def collection(items: list[Any], total: int, page: dict[str, Any]) -> dict[str, Any]:

@@ -20,21 +20,37 @@ class Role(StrEnum):
     VIEWER = "viewer"
 
 
-_READ = frozenset({"overview.read", "assets.read", "alerts.read", "readings.read"})
-_SEE_WORK = _READ | {"orders.read", "notifications.read"}
-_OPERATE = _SEE_WORK | {"alerts.acknowledge", "alerts.shelve", "orders.create"}
-_WORK = _OPERATE | {"alerts.resolve", "orders.work", "orders.verify", "pair.approve", "ar.read", "ar.write"}
-_PLAN = _OPERATE | {"alerts.resolve", "orders.assign", "assets.write"}
-_MANAGE = _WORK | _PLAN | {"tags.write", "sources.write", "readings.write", "simulator.write", "system.read"}
+_READ = frozenset({"overview.read", "assets.read", "alerts.read", "readings.read", "downtime.read"})
+_RECORDS = frozenset({"calibrations.read", "procedures.read", "plans.read", "parts.read", "requests.read", "jobs.read"})
+_SEE_WORK = _READ | _RECORDS | {"orders.read", "notifications.read"}
+_OPERATE = _SEE_WORK | {"alerts.acknowledge", "alerts.shelve", "orders.create", "downtime.classify"}
+_STORE = frozenset({"parts.issue", "parts.write", "purchases.write", "reports.read"})
+_WORK = (
+    _OPERATE
+    | {"alerts.resolve", "orders.work", "orders.verify", "pair.approve", "ar.read", "ar.write"}
+    | {"calibrations.write", "parts.issue", "reports.read"}
+)
+_PLAN = (
+    _OPERATE
+    | {"alerts.resolve", "orders.assign", "assets.write", "classes.write", "procedures.write", "plans.write", "calendar.write"}
+    | {"requests.triage", "contractors.write", "standards.write", "reports.read", "reports.schedule", "users.read", "purchases.write"}
+)
+_MANAGE = (
+    _WORK
+    | _PLAN
+    | _STORE
+    | {"tags.write", "sources.write", "readings.write", "simulator.write", "system.read"}
+    | {"calibrations.accept", "purchases.approve", "policies.write", "audit.read"}
+)
 
 RIGHTS: dict[Role, frozenset[str]] = {
     Role.VIEWER: _READ,
-    Role.STOREKEEPER: _SEE_WORK,
+    Role.STOREKEEPER: _SEE_WORK | _STORE,
     Role.OPERATOR: _OPERATE | {"simulator.write"},
     Role.TECHNICIAN: _WORK | {"simulator.write"},
     Role.PLANNER: _PLAN,
     Role.MANAGER: _MANAGE,
-    Role.ADMIN: _MANAGE | {"users.write"},
+    Role.ADMIN: _MANAGE | {"users.write", "taxonomy.write"},
 }
 
 ALL_RIGHTS: frozenset[str] = frozenset().union(*RIGHTS.values())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
+
+from server.errors import Invalid
 
 Row = TypeVar("Row")
 
@@ -24,3 +26,17 @@ def page_of(session: Session, query: Select[Row], order: Sequence[Any], limit: i
     """One page of the query and the count of all its rows."""
     total = session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
     return Page(session.scalars(query.order_by(*order).limit(limit).offset(offset)).all(), total)
+
+
+def ordering(sort: str, columns: Mapping[str, Any], fallback: str) -> list[Any]:
+    """ORDER BY of a `sort` query: names separated by commas, `-` for descending; the fallback breaks ties. Raises Invalid."""
+    wanted = [word for word in sort.split(",") if word]
+    if fallback.lstrip("-") not in {word.lstrip("-") for word in wanted}:
+        wanted.append(fallback)
+    found: list[Any] = []
+    for word in wanted:
+        name = word.removeprefix("-")
+        if name not in columns:
+            raise Invalid("sort", "unknown", f"one of {', '.join(columns)}, with - in front for descending")
+        found.append(columns[name].desc().nulls_last() if word.startswith("-") else columns[name].asc().nulls_last())
+    return found

@@ -1,0 +1,53 @@
+"""What the leader does by the clock beside proofs and outbox: due dates, reminders, escalations, overdue records.
+
+A row of `TASKS` is one idempotent function of a session and the time, in a transaction of its own; server/schedule.py calls what is due.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
+
+from server.database import Database
+
+log = logging.getLogger("worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """`run` every `every_s` seconds; it must bear being repeated at any moment."""
+
+    name: str
+    every_s: float
+    run: Callable[[Session, datetime], object]
+
+
+TASKS: tuple[Task, ...] = ()
+
+
+@dataclass(slots=True)
+class Upkeep:
+    """Runs each task when it is due; one that the database refuses is logged and tried again next time."""
+
+    database: Database
+    tasks: tuple[Task, ...] = TASKS
+    _next: dict[str, datetime] = field(default_factory=dict)
+
+    def run(self, now: datetime) -> None:
+        """Every task that is due; raises OperationalError when the database is away."""
+        for task in self.tasks:
+            if now < self._next.get(task.name, now):
+                continue
+            self._next[task.name] = now + timedelta(seconds=task.every_s)
+            try:
+                with self.database.transaction() as session:
+                    task.run(session, now)
+            except OperationalError:
+                raise
+            except DBAPIError as error:
+                log.exception("%s failed, tried again in %g s: %s", task.name, task.every_s, error.orig)  # noqa: TRY401 - the database's own sentence

@@ -1,0 +1,119 @@
+"""What a plain page of records is: one declaration a resource gives a list, a detail and a form. Pure; web/record_pages.py serves it.
+
+Every value comes from and goes to the REST resource at `api`; nothing here knows a table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Word = str  # lazy_gettext("...") in declarations
+Kind = Literal[
+    "text",  # one line
+    "long",  # several lines
+    "number",
+    "integer",
+    "money",  # with the site's currency
+    "date",
+    "moment",  # date and time, native datetime-local in forms
+    "choice",  # one of `choices`
+    "flag",  # yes or no
+    "reference",  # another thing: {"id", "code" | "number" | "name"} in bodies, its `key` in forms
+    "code",  # a machine's word: left to right, monospaced figures
+    "list",  # a list of objects with `columns`; rows are added and removed in the form
+    "words",  # a list of texts
+    "file",  # an upload
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One value of a record.
+
+    name: key in the body; dotted ("asset.code") where it is nested. sends: key in requests where it differs.
+    """
+
+    name: str
+    label: Word
+    kind: Kind = "text"
+    unit: str = ""
+    sends: str | None = None
+    required: bool = False
+    choices: tuple[tuple[str, Word], ...] = ()
+    source: str | None = None  # reference: API path of the collection to choose from, filtered by ?search=
+    key: str = "id"  # reference: what of the chosen thing is sent
+    shows: str = "name"  # reference: what of it is shown
+    link: str | None = None  # page of the thing, "/parts/{id}" or "/assets/{asset.code}"
+    columns: tuple[Field, ...] = ()  # list: the fields of one row
+    hint: Word = ""
+    low: float | None = None
+    high: float | None = None
+    default: str | int | float | bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """A button on a record (or, with `on_list`, above the list): sends `fields` to `path`, then shows the answer."""
+
+    label: Word
+    path: str  # "/api/parts/{id}/movements"
+    right: str
+    method: Literal["POST", "PATCH", "DELETE", "PUT"] = "POST"
+    fields: tuple[Field, ...] = ()
+    body: tuple[tuple[str, object], ...] = ()  # constants that go with the fields
+    shown_when: tuple[str, tuple[str, ...]] | None = None  # ("status", ("open", "assigned"))
+    confirm: Word = ""  # asks before; for what deletes or cannot be taken back
+    on_list: bool = False
+    upload: bool = False  # multipart/form-data
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """A list under a record: rows of another collection, or a list inside the record's own body (`inside`)."""
+
+    title: Word
+    columns: tuple[Field, ...]
+    api: str | None = None  # "/api/parts/{id}/movements"
+    inside: str | None = None  # key of a list in the body
+    link: str | None = None
+    acts: tuple[Act, ...] = ()  # of each row; paths are filled from the row, then from the record as {of.id}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """A file made of a record or of the list: a certificate, a label, a printable order, CSV."""
+
+    label: Word
+    path: str  # "/api/calibrations/{id}/certificate"
+    right: str
+    on_list: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """The pages of one resource: /{path}, /{path}/new and /{path}/{id}."""
+
+    path: str  # "parts"
+    api: str  # "/api/parts"
+    title: Word  # "Spare parts"
+    one: Word  # "Spare part"
+    group: Literal["register", "work", "stores", "people", "reports", "system"]
+    read: str  # right
+    write: str | None = None  # right of form and delete; None = read only
+    columns: tuple[Field, ...]  # of the list
+    fields: tuple[Field, ...] = ()  # of detail and form; empty = no detail page
+    read_only: tuple[Field, ...] = ()  # shown on the detail, never sent
+    filters: tuple[Field, ...] = ()  # query parameters; `search` is always there where `searchable`
+    searchable: bool = True
+    creates: bool = True
+    edits: bool = True  # PATCH with If-Match
+    deletes: bool = False
+    panels: tuple[Panel, ...] = ()
+    acts: tuple[Act, ...] = ()
+    downloads: tuple[Download, ...] = ()
+    key: str = "id"  # of the detail's address
+    name: str = "name"  # body key that heads the detail
+    link: str | None = None  # where rows lead instead of the plain detail, e.g. "/assets/{code}"
+    note: Word = ""  # one sentence under the title
+    extra: dict[str, str] = field(default_factory=dict)  # constant query parameters

@@ -1,0 +1,7 @@
+"""Every plain page of records, one line a domain."""
+
+from __future__ import annotations
+
+from web.records.spec import Records
+
+RECORDS: tuple[Records, ...] = ()
