@@ -50,4 +50,4 @@ class Upkeep:
             except OperationalError:
                 raise
             except DBAPIError as error:
-                log.exception("%s failed, tried again in %g s: %s", task.name, task.every_s, error.orig)  # noqa: TRY401 - the database's own sentence
+                log.exception("%s failed, tried again in %g s: %s", task.name, task.every_s, error.orig)
