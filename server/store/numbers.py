@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from server.models.work import Counter
 
 
 def next_number(session: Session, kind: str) -> int:
-    """The next number of a kind; its row stays locked until the caller's commit, so that none is given twice."""
-    statement = update(Counter).where(Counter.name == kind).values(value=Counter.value + 1).returning(Counter.value)
-    return session.execute(statement).scalar_one()
+    """The next number of a kind, 1 for a new kind; its row stays locked until the caller's commit, so that none is given twice."""
+    first = insert(Counter).values(name=kind, value=1)
+    statement = first.on_conflict_do_update(index_elements=[Counter.name], set_={"value": Counter.value + 1})
+    return session.execute(statement.returning(Counter.value)).scalar_one()
 
 
 def order_number(session: Session) -> str:
