@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index
+from sqlalchemy import BigInteger, Index, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -15,10 +15,13 @@ from server.models.base import Base, Code, Key, Words, to
 
 
 class AuditLog(Base):
-    """Who did what to which thing, when, with the old and the new values."""
+    """Who did what to which thing, when and why, with the old and the new values.
+
+    actor_kind says through what: user, api (a key of theirs), paired (a headset), contractor, ingest (actor_id is the token's own) or system.
+    """
 
     __tablename__ = "audit_log"
-    __table_args__ = (Index("ix_audit_log_thing", "thing", "thing_id"), Index("ix_audit_log_at", "at"))
+    __table_args__ = (Index("ix_audit_log_thing", "thing", "thing_id"), Index("ix_audit_log_at", "at"), Index("ix_audit_log_actor", "actor_id", "id"))
 
     id: Mapped[Key]
     at: Mapped[datetime]
@@ -30,6 +33,8 @@ class AuditLog(Base):
     site_id: Mapped[int | None] = mapped_column(BigInteger)
     old: Mapped[dict[str, object] | None] = mapped_column(JSONB(none_as_null=True))
     new: Mapped[dict[str, object] | None] = mapped_column(JSONB(none_as_null=True))
+    actor_kind: Mapped[Code | None]
+    reason: Mapped[str | None] = mapped_column(Text)
 
 
 class AuditSeal(Base):

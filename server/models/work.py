@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from typing import Annotated, Any
 
-from sqlalchemy import BigInteger, Index, UniqueConstraint, func
+from sqlalchemy import BigInteger, Index, Numeric, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.models.base import Base, Code, Json, JsonList, Key, Words, to
 from server.models.plant import EMPTY, NO, NONE, YES
 
+Money = Annotated[Decimal, mapped_column(Numeric(14, 2))]  # in the site's currency
+
 
 class Team(Base):
     """Technicians of a site who share the orders a policy gives them."""
 
     __tablename__ = "teams"
-    __table_args__ = (UniqueConstraint("site_id", "name"),)
+    __table_args__ = (Index("uq_teams_site_id_name", "site_id", "name", unique=True, postgresql_where=text("deleted_at IS NULL")),)
 
     id: Mapped[Key]
     site_id: Mapped[int] = mapped_column(to("sites.id"))
     name: Mapped[Words]
+    labour_rate: Mapped[Money | None]  # an hour's cost where a labour entry names none
+    shift: Mapped[Code | None]  # name of a shift of the site
+    deleted_at: Mapped[datetime | None]
+    rev: Mapped[int] = mapped_column(server_default="1", default=1)
 
 
 class Procedure(Base):
-    """How a job is done; its steps live in versions."""
+    """How a job is done; its steps live in versions. `draft` is what an editor has not published yet, in a version's shape."""
 
     __tablename__ = "procedures"
     __table_args__ = (UniqueConstraint("site_id", "code"),)
@@ -35,7 +42,11 @@ class Procedure(Base):
     code: Mapped[Code]
     title: Mapped[Words]
     class_id: Mapped[int | None] = mapped_column(to("asset_classes.id"))
-    active: Mapped[bool] = mapped_column(server_default=YES, default=True)
+    active: Mapped[bool] = mapped_column(server_default=YES, default=True)  # False = retired: no new order gets it
+    draft: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    drafted_by: Mapped[Words | None]
+    drafted_at: Mapped[datetime | None]
+    rev: Mapped[int] = mapped_column(server_default="1", default=1)
 
 
 class ProcedureVersion(Base):
@@ -57,6 +68,7 @@ class ProcedureVersion(Base):
     estimated_min: Mapped[int] = mapped_column(server_default="30", default=30)
     published_at: Mapped[datetime] = mapped_column(server_default=func.now())
     published_by: Mapped[Words] = mapped_column(server_default="system", default="system")
+    note: Mapped[str] = mapped_column(server_default="", default="")  # what changed, for who reads the history
 
 
 class Policy(Base):
@@ -86,17 +98,20 @@ class WorkOrder(Base):
         UniqueConstraint("number"),
         Index("ix_work_orders_site_state", "site_id", "state"),
         Index("ix_work_orders_assignee_state", "assignee_id", "state"),
+        Index("ix_work_orders_site_created", "site_id", "created_at"),
     )
 
     id: Mapped[Key]
     number: Mapped[Code]
+    external_ref: Mapped[Code | None] = mapped_column(index=True)  # its name in another system
     site_id: Mapped[int] = mapped_column(to("sites.id"))
     asset_id: Mapped[int] = mapped_column(to("assets.id"), index=True)
+    parent_id: Mapped[int | None] = mapped_column(to("work_orders.id"), index=True)
     alert_id: Mapped[int | None] = mapped_column(to("alert_records.id"), index=True)
     repeat_of_id: Mapped[int | None] = mapped_column(to("work_orders.id"))
     title: Mapped[Words]
     description: Mapped[str] = mapped_column(server_default="", default="")
-    type: Mapped[Code] = mapped_column(server_default="corrective", default="corrective")  # corrective preventive calibration inspection
+    type: Mapped[Code] = mapped_column(server_default="corrective", default="corrective")  # one of rules.order_types
     priority: Mapped[Code] = mapped_column(server_default="normal", default="normal")
     state: Mapped[Code] = mapped_column(server_default="open", default="open")
     team_id: Mapped[int | None] = mapped_column(to("teams.id"))
@@ -106,7 +121,9 @@ class WorkOrder(Base):
     procedure_version_id: Mapped[int | None] = mapped_column(to("procedure_versions.id"))  # pinned at start
     proof_s: Mapped[float | None]
     due: Mapped[datetime | None]
+    sla_at: Mapped[datetime | None]  # what its priority or its policy promised; `due` is what was planned
     estimated_min: Mapped[int | None]
+    other_cost: Mapped[Money] = mapped_column(server_default="0", default=Decimal(0))
     actual_min: Mapped[int | None]
     occurrences: Mapped[int] = mapped_column(server_default="0", default=0)
     hold_reason: Mapped[str | None]
@@ -114,6 +131,7 @@ class WorkOrder(Base):
     verdict: Mapped[Code | None]
     notes: Mapped[str | None]
     parts: Mapped[JsonList] = mapped_column(server_default=NONE, default=list)
+    signature: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))  # {name, at, strokes?} of the completer
     reopen_reason: Mapped[str | None]
     cancel_reason: Mapped[str | None]
     created_at: Mapped[datetime]
