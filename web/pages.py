@@ -12,7 +12,7 @@ from server.auth import guard
 from server.auth.guard import current_user, right
 from server.rules.roles import Role
 from server.services import services
-from web import assets, context, languages, libraries, phone_link, session_pages
+from web import assets, context, languages, libraries, phone_link, record_pages, session_pages
 
 Answer = str | Response
 
@@ -116,6 +116,7 @@ session_pages.register(pages)
 def register(app: Flask) -> None:
     """Put the pages, their files and their language into the application."""
     app.register_blueprint(pages)
+    record_pages.register(app)
     assets.register(app)
     libraries.register(app)
     languages.register(app)

@@ -66,6 +66,7 @@ class Act:
     confirm: Word = ""  # asks before; for what deletes or cannot be taken back
     on_list: bool = False
     upload: bool = False  # multipart/form-data
+    shows: tuple[Field, ...] = ()  # what of the answer is shown in place; empty = the record is read again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,7 @@ class Panel:
     inside: str | None = None  # key of a list in the body
     link: str | None = None
     acts: tuple[Act, ...] = ()  # of each row; paths are filled from the row, then from the record as {of.id}
+    right: str | None = None  # left out for those without it; None = who sees the record sees the panel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +107,7 @@ class Records:
     fields: tuple[Field, ...] = ()  # of detail and form; empty = no detail page
     read_only: tuple[Field, ...] = ()  # shown on the detail, never sent
     filters: tuple[Field, ...] = ()  # query parameters; `search` is always there where `searchable`
+    sorts: tuple[str, ...] = ()  # names the API sorts by; a column of that name (or whose name begins so) gets an arrow
     searchable: bool = True
     creates: bool = True
     edits: bool = True  # PATCH with If-Match

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from web.records import live
 from web.records.spec import Records
 
-RECORDS: tuple[Records, ...] = ()
+RECORDS: tuple[Records, ...] = (*live.RECORDS,)

@@ -23,13 +23,25 @@ const csrf = document.querySelector('meta[name="csrf-token"]')?.getAttribute("co
  * @returns {Promise<any>}
  */
 async function call(method, path, body, more = {}) {
+  const answer = await send(method, path, body, more);
+  return answer.status === 204 ? null : answer.json();
+}
+
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {any} body what JSON takes, or FormData for an upload
+ * @param {Record<string, string>} more headers
+ */
+async function send(method, path, body, more) {
   /** @type {Record<string, string>} */
   const headers = { Accept: "application/json", ...more };
   if (method !== "GET") headers["X-CSRFToken"] = csrf;
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const form = body instanceof FormData; // the browser writes its media type with the boundary
+  if (body !== undefined && !form) headers["Content-Type"] = "application/json";
   let answer;
   try {
-    answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    answer = await fetch(path, { method, headers, body: body === undefined || form ? body : JSON.stringify(body) });
   } catch {
     throw new ApiError(0, "no_connection", _("No connection. Nothing was sent; try again when the link is back."), null);
   }
@@ -38,7 +50,7 @@ async function call(method, path, body, more = {}) {
     throw new ApiError(401, "signed_out", _("Signed out. Sign in again."), null);
   }
   if (!answer.ok) throw await problem(answer);
-  return answer.status === 204 ? null : answer.json();
+  return answer;
 }
 
 /** @param {Response} answer */
@@ -54,8 +66,24 @@ async function problem(answer) {
 export const get = (path) => call("GET", path);
 /** @param {string} path @param {any} [body] @param {Record<string, string>} [more] headers @returns {Promise<any>} */
 export const post = (path, body = {}, more = {}) => call("POST", path, body, more);
-/** @param {string} path @returns {Promise<any>} */
-export const remove = (path) => call("DELETE", path);
+/** @param {string} path @param {any} [body] @param {Record<string, string>} [more] headers @returns {Promise<any>} */
+export const patch = (path, body = {}, more = {}) => call("PATCH", path, body, more);
+/** @param {string} path @param {any} [body] @param {Record<string, string>} [more] headers @returns {Promise<any>} */
+export const put = (path, body = {}, more = {}) => call("PUT", path, body, more);
+/** @param {string} path @param {FormData} form @param {Record<string, string>} [more] headers @returns {Promise<any>} */
+export const upload = (path, form, more = {}) => call("POST", path, form, more);
+/** @param {string} path @param {Record<string, string>} [more] headers @returns {Promise<any>} */
+export const remove = (path, more = {}) => call("DELETE", path, undefined, more);
+
+/**
+ * A thing with its entity tag, which If-Match sends back with a change.
+ * @param {string} path
+ * @returns {Promise<{body: any, tag: string | null}>}
+ */
+export async function getTagged(path) {
+  const answer = await send("GET", path, undefined, {});
+  return { body: await answer.json(), tag: answer.headers.get("ETag") };
+}
 
 /**
  * An array tag's frame: meta from the header, numbers as they lie on the wire.

@@ -1,0 +1,114 @@
+// @ts-check
+// One record: its fields, acts and lists; edited in place, where #edit in the address opens the form.
+import { ApiError, getTagged, patch, remove } from "../api.js";
+import { byId, empty, fill, h, icon, setText, toast } from "../dom.js";
+import { _ } from "../words.js";
+import { buttons } from "./acts.js";
+import { confirm } from "./confirm.js";
+import { form } from "./form.js";
+import { panel } from "./panels.js";
+import { at, fillPath, spec } from "./spec.js";
+import { nameOf, show } from "./values.js";
+
+const path = `${spec.api}/${encodeURIComponent(byId("head").dataset.key || "")}`;
+/** @type {any} */
+let record = null;
+/** @type {string | null} */
+let tag = null;
+
+/** What heads the page. @returns {string} */
+const title = () => String(at(record, spec.name) ?? "") || nameOf(record);
+
+function files() {
+  const found = (spec.downloads || []).filter((one) => !one.on_list).map((one) => ({ label: one.label, href: fillPath(one.path, record) }));
+  return found.filter(({ href }) => href).map(({ label, href }) => h("a", { class: "button", href, download: "" }, label));
+}
+
+function showHead() {
+  setText(byId("title"), title());
+  document.title = `${title()} · ${spec.one} · Sightline`;
+  const mark = at(record, "number") ?? at(record, "code");
+  setText(byId("crumb-key"), String(mark ?? at(record, spec.key) ?? ""));
+  const around = { row: record, of: record, place: byId("act-form"), tag: () => tag, done: load };
+  const acts = (spec.acts || []).filter((act) => !act.on_list);
+  fill(
+    byId("acts"),
+    ...files(),
+    ...buttons(acts, around),
+    spec.deletes && h("button", { class: "button", type: "button", onclick: askDelete }, _("Delete")),
+    spec.edits && h("button", { class: "button main", type: "button", id: "edit", onclick: edit }, _("Edit")),
+  );
+}
+
+function askDelete() {
+  confirm(_("Delete {thing}", { thing: title() }), _("It leaves the lists; what refers to it keeps it."), _("Delete"), async () => {
+    await remove(path, tag ? { "If-Match": tag } : {});
+    location.assign(`/${spec.path}`);
+  });
+}
+
+function showFacts() {
+  const seen = new Set();
+  const fields = [...(spec.fields || []), ...(spec.read_only || [])].filter((field) => field.kind !== "file" && !seen.has(field.name) && seen.add(field.name));
+  const pairs = fields.map((field) => h("div", { class: ["long", "list"].includes(field.kind) ? "wide" : null, "data-field": field.name }, h("dt", {}, field.label), h("dd", {}, show(field, record))));
+  fill(byId("facts"), h("dl", { class: "grid" }, ...pairs));
+  byId("facts").removeAttribute("aria-busy");
+}
+
+function edit() {
+  byId("facts").hidden = true;
+  fill(byId("act-form"));
+  byId("edit").hidden = true;
+  history.replaceState(null, "", "#edit");
+  const close = () => {
+    history.replaceState(null, "", location.pathname);
+    fill(byId("form"));
+    byId("facts").hidden = false;
+    byId("edit").hidden = false;
+    byId("edit").focus();
+  };
+  const element = form({
+    fields: spec.fields || [],
+    body: record,
+    word: _("Save"),
+    cancel: async () => {
+      close();
+      await load();
+    },
+    send: async (values) => {
+      if (Object.keys(values).length) await patch(path, values, tag ? { "If-Match": tag } : {});
+      await load();
+      return {
+        next: () => {
+          close();
+          toast(_("Saved"));
+        },
+      };
+    },
+  });
+  fill(byId("form"), h("section", { class: "card card-pad", "aria-label": _("Edit") }, element));
+  /** @type {HTMLElement | null} */ (element.querySelector("input, select, textarea"))?.focus();
+}
+
+async function load() {
+  const answer = await getTagged(path);
+  record = answer.body;
+  tag = answer.tag;
+  showHead();
+  showFacts();
+  fill(byId("panels"), ...(spec.panels || []).map((one, n) => panel(one, { record, tag: () => tag, done: load }, n)));
+}
+
+async function start() {
+  try {
+    await load();
+    if (location.hash === "#edit" && spec.edits) edit();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    setText(byId("title"), error.status === 404 ? _("Not found") : spec.one);
+    const retry = h("button", { class: "button", type: "button", onclick: start }, _("Retry"));
+    fill(byId("facts"), error.status === 404 ? empty(_("There is no such record, or it is of another site."), h("a", { class: "link", href: `/${spec.path}` }, spec.title)) : h("p", { class: "error card-pad" }, icon("critical-line"), error.message, retry));
+    byId("facts").removeAttribute("aria-busy");
+  }
+}
+start();
