@@ -7,11 +7,11 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from ar_feed import pictures
-from ar_feed.pictures import Picture
+from server import pictures
 from server.auth.guard import current_user, right
 from server.errors import Invalid, NotFound
 from server.models.feed import Media
+from server.pictures import Picture
 from server.problems import Problem, bad_request
 from server.services import services
 from server.store import operation_keys

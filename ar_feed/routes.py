@@ -12,13 +12,13 @@ from flask import Blueprint, Flask, Response, jsonify, request
 from ar_feed import answers, cards, changes, events, evidence, glasses, live, media, ops, pairing, plant, schema, tasks, words
 from ar_feed.markers import markers
 from ar_feed.operations import MAX_OPS
-from ar_feed.pictures import MAX_BYTES
 from ar_feed.push import bound_tags
 from ar_feed.throttle import refuse_flood
 from realtime import historian
 from realtime.bus import now_ms
 from server.auth.guard import current_user, public, right
 from server.errors import Invalid
+from server.pictures import MAX_BYTES
 from server.services import services
 from server.store import facts
 from server.timestamps import rfc3339

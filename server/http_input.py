@@ -5,15 +5,27 @@ It decides nothing about rights (server.auth.guard) and nothing about fields (th
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from flask import Flask, Request, request
+from flask import Flask, Request, current_app, request
 from werkzeug.routing import IntegerConverter
 
 from server.problems import Problem, bad_request
 from server.strict_json import loads
 
+View = TypeVar("View", bound=Callable[..., Any])
 MAX_BODY = 1024 * 1024  # DESIGN.md 4; routes with other limits set request.max_content_length themselves
+
+
+def takes_up_to(longest: int) -> Callable[[View], View]:
+    """Mark a view that takes larger bodies (uploads), before anything reads the form; the outermost mark but the route."""
+
+    def mark(view: View) -> View:
+        view.__dict__["sightline_max_body"] = longest
+        return view
+
+    return mark
 
 
 class StrictRequest(Request):
@@ -41,9 +53,17 @@ def _refuse_nul() -> None:
         raise bad_request("nul", "path and query must not hold the character U+0000")
 
 
+def _bound_body() -> None:
+    view = current_app.view_functions.get(request.endpoint or "")
+    longest = getattr(view, "sightline_max_body", None)
+    if longest is not None:
+        request.max_content_length = longest
+
+
 def register(app: Flask) -> None:
     """Install the request class, the limits, the `id` converter and the check of path and query."""
     app.request_class = StrictRequest
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.url_map.converters["id"] = IdConverter
+    app.before_request(_bound_body)
     app.before_request(_refuse_nul)

@@ -21,9 +21,10 @@ LONGEST_KEY = 200
 Deed = Callable[[Session], tuple[dict[str, Any], int]]
 
 
-def once(scope: str, deed: Deed) -> Response:
+def once(scope: str, deed: Deed, fingerprint: bytes | None = None) -> Response:
     """Run `deed` in a transaction and answer what it returns; with a key seen before, answer what it returned then.
 
+    fingerprint: what tells one upload from another, where the body was a form and has been read; else the body itself does.
     Raises Invalid (422) when the key came with another body, Conflict (409) while it is running, Problem 400 when it is no key.
     """
     key = _checked(request.headers.get("Idempotency-Key"))
@@ -32,15 +33,16 @@ def once(scope: str, deed: Deed) -> Response:
         if key is None:
             return _answer(*deed(session))
         owner = current_user().owner
-        body_hash = hashlib.sha256(f"{request.method} {request.path}\n".encode() + request.get_data()).hexdigest()
+        body = request.get_data() if fingerprint is None else fingerprint
+        body_hash = hashlib.sha256(f"{request.method} {request.path}\n".encode() + body).hexdigest()
         earlier = operation_keys.earlier_answer(session, scope, owner, key, body_hash)
         if earlier is not None:
             answer = _answer(earlier.answer, earlier.status or 200)
             answer.headers["Idempotency-Replayed"] = "true"
             return answer
-        body, status = deed(session)
-        operation_keys.remember(session, scope, owner, key, body_hash, status=status, answer=body, now=at.clock())
-        return _answer(body, status)
+        answered, status = deed(session)
+        operation_keys.remember(session, scope, owner, key, body_hash, status=status, answer=answered, now=at.clock())
+        return _answer(answered, status)
 
 
 def _checked(key: str | None) -> str | None:

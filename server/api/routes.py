@@ -8,6 +8,7 @@ from flask_smorest import Api
 from server.api import (
     alerts,
     assets,
+    attachments,
     auth,
     dashboard,
     docs,
@@ -32,6 +33,7 @@ from server.http_input import IdConverter
 RESOURCES = (
     alerts,
     assets,
+    attachments,
     auth,
     dashboard,
     facts,

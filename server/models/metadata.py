@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from server.models import alerts, audit, calibration, feed, jobs, ml, notifications, outbox, people, plant, work
+from server.models import alerts, audit, calibration, feed, files, jobs, ml, notifications, outbox, people, plant, work
 from server.models.base import Base
 
-MODULES = (alerts, audit, calibration, feed, jobs, ml, notifications, outbox, people, plant, work)
+MODULES = (alerts, audit, calibration, feed, files, jobs, ml, notifications, outbox, people, plant, work)
 metadata = Base.metadata

@@ -5,10 +5,11 @@ Workers never read these tables; `server.store.snapshot` publishes them.
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
 
-from sqlalchemy import Index, UniqueConstraint, func, text
+from sqlalchemy import Computed, Index, Numeric, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -18,6 +19,10 @@ NO = text("false")
 YES = text("true")
 EMPTY = text("'{}'::jsonb")
 NONE = text("'[]'::jsonb")
+# a contains-search reads one narrow column once: pg_trgm is not part of the embedded PostgreSQL
+SEARCHED_ASSET = "lower(code || ' ' || name || ' ' || location || ' ' || make || ' ' || model || ' ' || serial || ' ' || external_ref)"
+SEARCHED_INSTRUMENT = "lower(tag || ' ' || name || ' ' || type || ' ' || variable || ' ' || location || ' ' || external_ref)"
+Money = Annotated[Decimal, mapped_column(Numeric(14, 2))]  # in the currency of the site
 
 
 class Site(Base):
@@ -31,7 +36,9 @@ class Site(Base):
     name: Mapped[Words]
     time_zone: Mapped[Code] = mapped_column(server_default="UTC", default="UTC")
     shifts: Mapped[JsonList] = mapped_column(server_default=NONE, default=list)  # [{"name": "A", "start": "06:00", "end": "14:00"}]
+    currency: Mapped[Code] = mapped_column(server_default="EUR", default="EUR")  # ISO 4217; every price and cost of the site
     demo: Mapped[bool] = mapped_column(server_default=NO, default=False)
+    rev: Mapped[int] = mapped_column(server_default="1", default=1)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -44,10 +51,15 @@ class Area(Base):
     id: Mapped[Key]
     site_id: Mapped[int] = mapped_column(to("sites.id"))
     name: Mapped[Words]
+    rev: Mapped[int] = mapped_column(server_default="1", default=1)
+    deleted_at: Mapped[datetime | None]
 
 
 class AssetClass(Base):
-    """What all pumps, presses, printers, transmitters have in common; `settings` holds defaults applied in bulk."""
+    """What all pumps, presses, printers, transmitters have in common, in every site.
+
+    `settings` is a class definition as server/rules/class_definition.py reads it: what is applied to assets in bulk.
+    """
 
     __tablename__ = "asset_classes"
     __table_args__ = (UniqueConstraint("name"),)
@@ -56,13 +68,22 @@ class AssetClass(Base):
     name: Mapped[Code]
     label: Mapped[Words] = mapped_column(server_default="", default="")
     settings: Mapped[Json] = mapped_column(server_default=EMPTY, default=dict)
+    rev: Mapped[int] = mapped_column(server_default="1", default=1)
+    deleted_at: Mapped[datetime | None]
 
 
 class Asset(Base):
-    """A machine or an instrument loop. `operating` comes from the PLC, `maintenance` from work; they are never merged."""
+    """A machine or an instrument loop. `operating` comes from the PLC, `maintenance` from work; they are never merged.
+
+    `searched` is what the register's search looks into, lower case, kept by the database.
+    """
 
     __tablename__ = "assets"
-    __table_args__ = (UniqueConstraint("site_id", "code"),)
+    __table_args__ = (
+        Index("uq_assets_site_id_code", "site_id", "code", unique=True, postgresql_where=text("deleted_at IS NULL")),
+        Index("ix_assets_site_area_code", "site_id", "area_id", "code"),
+        Index("ix_assets_class_id", "class_id"),
+    )
 
     id: Mapped[Key]
     site_id: Mapped[int] = mapped_column(to("sites.id"))
@@ -80,6 +101,27 @@ class Asset(Base):
     maintenance: Mapped[Code] = mapped_column(server_default="ok", default="ok")
     health: Mapped[int | None]
     health_reasons: Mapped[JsonList] = mapped_column(server_default=NONE, default=list)  # [{"points": 40, "cause": "..."}]
+    make: Mapped[Words] = mapped_column(server_default="", default="")
+    model: Mapped[Words] = mapped_column(server_default="", default="")
+    serial: Mapped[Words] = mapped_column(server_default="", default="")
+    external_ref: Mapped[Words] = mapped_column(server_default="", default="")
+    notes: Mapped[str] = mapped_column(server_default="", default="")
+    purchase_cost: Mapped[Money | None]
+    purchased_on: Mapped[date | None]
+    installed_on: Mapped[date | None]
+    warranty_until: Mapped[date | None]
+    machine_rate: Mapped[Money | None]  # what an hour of standstill costs
+    expected_life_years: Mapped[float | None]
+    expected_life_hours: Mapped[float | None]  # run hours
+    hours_at_install: Mapped[float] = mapped_column(server_default="0", default=0.0)
+    replacement_cost: Mapped[Money | None]
+    replacement_on: Mapped[date | None]
+    replacement_reason: Mapped[str] = mapped_column(server_default="", default="")
+    life_extensions: Mapped[JsonList] = mapped_column(server_default=NONE, default=list)  # [{"on", "years", "hours", "reason", "by"}]
+    class_applied: Mapped[Json] = mapped_column(
+        server_default=EMPTY, default=dict
+    )  # what its class gave it, to tell that from a person's own
+    searched: Mapped[str] = mapped_column(Computed(SEARCHED_ASSET, persisted=True))
     rev: Mapped[int] = mapped_column(server_default="1", default=1)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     deleted_at: Mapped[datetime | None]
@@ -169,16 +211,35 @@ class TagLimit(Base):
 
 
 class FaultCode(Base):
-    """Meaning of a fault code, of a class or of one asset; the asset's own wins."""
+    """Meaning of a fault code or bit, of a class or of one asset; the asset's own wins. `text` is English, `texts` the others.
+
+    category, what, why and where are codes of the fault taxonomy; `procedure` is a procedure's code.
+    """
 
     __tablename__ = "fault_codes"
+    __table_args__ = (
+        Index(
+            "uq_fault_codes_class", "class_id", "code", unique=True, postgresql_where=text("class_id IS NOT NULL AND deleted_at IS NULL")
+        ),
+        Index(
+            "uq_fault_codes_asset", "asset_id", "code", unique=True, postgresql_where=text("asset_id IS NOT NULL AND deleted_at IS NULL")
+        ),
+    )
 
     id: Mapped[Key]
     class_id: Mapped[int | None] = mapped_column(to("asset_classes.id"), index=True)
     asset_id: Mapped[int | None] = mapped_column(to("assets.id"), index=True)
     code: Mapped[Code]
     text: Mapped[Words]
+    texts: Mapped[Json] = mapped_column(server_default=EMPTY, default=dict)  # {"fr": "...", "ar": "..."}
     severity: Mapped[Code] = mapped_column(server_default="critical", default="critical")
+    category: Mapped[Code] = mapped_column(server_default="", default="")
+    what: Mapped[Code] = mapped_column(server_default="", default="")
+    why: Mapped[Code] = mapped_column(server_default="", default="")
+    where: Mapped[Code] = mapped_column(server_default="", default="")
+    procedure: Mapped[Code] = mapped_column(server_default="", default="")
+    rev: Mapped[int] = mapped_column(server_default="1", default=1)
+    deleted_at: Mapped[datetime | None]
 
 
 class Baseline(Base):
@@ -214,11 +275,12 @@ class Instrument(Base):
     """The device behind a tag, which is calibrated (S2-1..7); `tag` is its unique tag number."""
 
     __tablename__ = "instruments"
-    __table_args__ = (UniqueConstraint("tag"),)
+    __table_args__ = (Index("uq_instruments_tag", "tag", unique=True, postgresql_where=text("deleted_at IS NULL")),)
 
     id: Mapped[Key]
     asset_id: Mapped[int] = mapped_column(to("assets.id"), index=True)
     tag_id: Mapped[int | None] = mapped_column(to("tags.id"), index=True)
+    area_id: Mapped[int | None] = mapped_column(to("process_units.id"), index=True)  # where it differs from its asset's
     tag: Mapped[Words]
     name: Mapped[Words]
     type: Mapped[Code]  # pressure temperature flow level ...
@@ -233,6 +295,8 @@ class Instrument(Base):
     calibration_interval_days: Mapped[int | None]
     calibrated_at: Mapped[datetime | None]
     calibration_due: Mapped[datetime | None]
+    external_ref: Mapped[Words] = mapped_column(server_default="", default="")
+    searched: Mapped[str] = mapped_column(Computed(SEARCHED_INSTRUMENT, persisted=True))
     rev: Mapped[int] = mapped_column(server_default="1", default=1)
     deleted_at: Mapped[datetime | None]
 

@@ -23,8 +23,8 @@ class Role(StrEnum):
 _READ = frozenset({"overview.read", "assets.read", "alerts.read", "readings.read", "downtime.read"})
 _RECORDS = frozenset({"calibrations.read", "procedures.read", "plans.read", "parts.read", "requests.read", "jobs.read"})
 _SEE_WORK = _READ | _RECORDS | {"orders.read", "notifications.read"}
-_OPERATE = _SEE_WORK | {"alerts.acknowledge", "alerts.shelve", "orders.create", "downtime.classify"}
-_STORE = frozenset({"parts.issue", "parts.write", "purchases.write", "reports.read"})
+_OPERATE = _SEE_WORK | {"alerts.acknowledge", "alerts.shelve", "orders.create", "downtime.classify", "attachments.write"}
+_STORE = frozenset({"attachments.write", "parts.issue", "parts.write", "purchases.write", "reports.read"})
 _WORK = (
     _OPERATE
     | {"alerts.resolve", "orders.work", "orders.verify", "pair.approve", "ar.read", "ar.write"}

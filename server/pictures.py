@@ -1,4 +1,4 @@
-"""Pictures of steps: what an upload really is, and narrower copies of it. Pure; EXIF (place, device) never survives."""
+"""Pictures that people send: what an upload really is, and narrower copies of it. Pure; EXIF (place, device) never survives."""
 
 from __future__ import annotations
 
