@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PY := .venv/bin/python
 DEMO ?= 1
 export DEMO
-.PHONY: run test test-external lint types bench story docs chaos clean-data demo-remove setup setup-test
+.PHONY: run test test-external lint types bench story chaos clean-data demo-remove backup restore setup setup-test
 
 run: setup            ## everything on this machine, with the demo plant; Ctrl-C stops it (LAN=1: open it to phones)
 	@exec $(PY) run.py
@@ -31,6 +31,12 @@ chaos: setup-test     ## each fault five times
 
 clean-data: setup     ## remove DATA_DIR and what the embedded services keep elsewhere
 	@$(PY) -m tools.clean_data
+
+backup: setup         ## an encrypted backup of the database into BACKUP_DIR, running or not
+	@$(PY) -m server.backup make
+
+restore: setup        ## FILE=...: put a backup in the place of the database; the instance must be stopped
+	@$(PY) -m server.backup restore "$(FILE)"
 
 demo-remove: setup    ## take the demo plant out of the database
 	@$(PY) -m server.setup --remove-demo

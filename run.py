@@ -6,7 +6,6 @@ Imports only realtime; `make run` is `python run.py` with DEMO=1.
 
 from __future__ import annotations
 
-import fcntl
 import http.client
 import json
 import logging
@@ -16,7 +15,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from realtime import settings as settings_module
 from realtime.embedded.home import Home, home_for
@@ -24,6 +23,7 @@ from realtime.embedded.mqtt_broker import PLANT, EmbeddedBroker, free_port
 from realtime.embedded.postgres import EmbeddedPostgres
 from realtime.embedded.valkey import EmbeddedValkey
 from realtime.errors import SettingsError
+from realtime.instance import take_instance
 from realtime.settings import Settings
 from realtime.supervise import configure_logging, stop_event
 from realtime.supervisor import Program, Supervisor
@@ -52,17 +52,6 @@ def write_private(path: Path, body: dict[str, Any]) -> None:
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(body, file)
     draft.replace(path)
-
-
-def take_instance(settings: Settings) -> TextIO:
-    """The lock of this DATA_DIR; raises SettingsError when another run.py holds it."""
-    settings.run_dir.mkdir(parents=True, exist_ok=True)
-    lock = (settings.run_dir / "lock").open("w", encoding="utf-8")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise SettingsError("DATA_DIR", f"{settings.data_dir} is in use by a running instance; give this one another") from error
-    return lock
 
 
 def start_services(settings: Settings, home: Home, supervisor: Supervisor) -> dict[str, str]:

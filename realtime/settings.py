@@ -95,6 +95,10 @@ def _prefix(raw: str) -> str:
     return raw
 
 
+def _hour(raw: str) -> int | None:
+    return None if raw == "off" else _whole(0, 23)(raw)
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One row of the table: environment key, field of Settings, parser, default as text, help for docs/settings.md."""
@@ -113,6 +117,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("MQTT_PREFIX", "mqtt_prefix", _text, "", "put before every topic, so that two instances may share a broker"),
     Setting("HOST", "host", _text, "127.0.0.1", "address the web process binds"),
     Setting("PORT", "port", _whole(0, 65535), "5000", "port of the web process"),
+    Setting("PUBLIC_URL", "public_url", _url("http", "https"), "", "address that links in mail lead to; empty = mail without links"),
     Setting("LAN", "lan", _switch, "0", "bind 0.0.0.0; needs a password that was set or printed"),
     Setting("DEMO", "demo", _switch, "0", "start the demo plant"),
     Setting("DATA_DIR", "data_dir", Path, "var", "everything the product writes"),
@@ -142,6 +147,12 @@ TABLE: tuple[Setting, ...] = (
     Setting("SMTP_PORT", "smtp_port", _whole(1, 65535), "587", "mail relay port"),
     Setting("SMTP_USER", "smtp_user", _optional, "", "mail relay user"),
     Setting("SMTP_PASSWORD", "smtp_password", _optional, "", "mail relay password"),
+    Setting(
+        "SMTP_FROM", "smtp_from", _optional, "", "sender of our mail; empty = SMTP_USER where it is an address, else sightline@SMTP_HOST"
+    ),
+    Setting("BACKUP_DIR", "backup_dir", lambda raw: Path(raw) if raw else None, "", "where backups go; empty = DATA_DIR/backups"),
+    Setting("BACKUP_HOUR", "backup_hour", _hour, "2", "hour (UTC) of the nightly backup; `off` = none"),
+    Setting("BACKUP_KEEP", "backup_keep", _whole(1, 10_000), "14", "backups kept; older ones are removed"),
     Setting("SINK", "sink", _url("https", "http"), "", "edge collector: deliver here instead of the bus"),
     Setting("SINK_TOKEN", "sink_token", _optional, "", "ingest token of the edge collector"),
 )
@@ -159,6 +170,7 @@ class Settings:
     mqtt_prefix: str
     host: str
     port: int
+    public_url: str | None
     lan: bool
     demo: bool
     data_dir: Path
@@ -188,6 +200,10 @@ class Settings:
     smtp_port: int
     smtp_user: str | None
     smtp_password: str | None
+    smtp_from: str | None
+    backup_dir: Path | None
+    backup_hour: int | None
+    backup_keep: int
     sink: str | None
     sink_token: str | None
 

@@ -18,6 +18,7 @@ TRAIN = "ml.train"
 
 JOBS: dict[str, JobRow] = {
     "report.work_orders": JobRow("server", "server.reports.work_orders"),
+    "backup.make": JobRow("server", "server.backup.runs.run_job"),
     TRAIN: JobRow("ml", "ml.training.train_asset", ("asset", "version")),
 }
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +14,7 @@ from sqlalchemy.orm import Session
 from realtime import settings as settings_module
 from server.bodies import order_bodies
 from server.database import Database
+from server.job_run import running
 from server.models.jobs import BackgroundJob
 from server.models.work import WorkOrder
 from server.timestamps import utc_now
@@ -33,30 +33,10 @@ def work_orders(job_id: int) -> None:
     settings_module.require(settings, "database_url")
     database = Database(str(settings.database_url), pool_size=1)
     try:
-        with _running(database, job_id) as job:
+        with running(database, job_id) as job:
             job.result = {"type": "text/csv", "name": f"work-orders-{job_id}.csv", "content": _orders_csv(database, job)}
     finally:
         database.close()
-
-
-@contextmanager
-def _running(database: Database, job_id: int) -> Iterator[BackgroundJob]:
-    """The job's row, running; done at the end of the block, failed with the reason when it raises."""
-    with database.transaction() as session:
-        job = session.get_one(BackgroundJob, job_id, with_for_update=True)
-        job.state, job.started_at = "running", utc_now()
-    state, message = "failed", "the worker ended"
-    try:
-        yield job
-        state, message = "done", ""
-    except (ValueError, KeyError) as error:
-        message = str(error)
-        raise
-    finally:
-        with database.transaction() as session:
-            row = session.get_one(BackgroundJob, job_id, with_for_update=True)
-            row.state, row.message, row.finished_at = state, message, utc_now()
-            row.result, row.done, row.total = job.result, job.done, job.total
 
 
 def _orders_csv(database: Database, job: BackgroundJob) -> str:

@@ -27,12 +27,14 @@ from realtime.snapshot import Snapshot
 from realtime.supervise import configure_logging
 from server.audit import Change, record
 from server.auth.passwords import hash_password
+from server.backup import runs
+from server.backup.dump import BackupFailed
 from server.database import Database
 from server.demo import seed as demo
 from server.demo.past import HistoryFailed, write_history
 from server.demo.removal import remove_demo
 from server.demo.training import ask_training
-from server.migrate import upgrade
+from server.migrate import awaits_upgrade, upgrade
 from server.models.people import User
 from server.models.plant import Asset, Baseline, Site
 from server.store import snapshot as plant_snapshot
@@ -152,9 +154,13 @@ def publish(database: Database, settings: Settings, now: datetime) -> None:
 def set_up(settings: Settings) -> None:
     """Everything, in order; each part finds out for itself whether it is done."""
     settings_module.require(settings, "database_url", "redis_url")
-    upgrade(str(settings.database_url))
+    url = str(settings.database_url)
+    if awaits_upgrade(url):
+        log.info("an older schema: a backup first")
+        runs.make(url, settings, "upgrade", datetime.now(UTC))
+    upgrade(url)
     now = datetime.now(UTC)
-    database = Database(str(settings.database_url), pool_size=1)
+    database = Database(url, pool_size=1)
     try:
         if settings.demo:
             set_up_demo(database, settings, now)
@@ -199,7 +205,7 @@ def main() -> int:
             take_demo_out(settings)
         else:
             set_up(settings)
-    except (SettingsError, HistoryFailed, BusUnavailable, SQLAlchemyError) as error:
+    except (SettingsError, HistoryFailed, BackupFailed, BusUnavailable, SQLAlchemyError) as error:
         log.error("set-up stopped: %s", error)  # noqa: TRY400 - one line; the traceback would add nothing
         return 1
     return 0

@@ -9,6 +9,7 @@ import redis
 
 from realtime.bus import DEAD, GROUPS, now_ms
 from realtime.supervise import heartbeats
+from server.backup import runs
 from server.services import Services
 
 PROGRAMS = ("recorder", "monitor", "worker", "plc")  # without one of these the plant is not watched
@@ -102,6 +103,12 @@ def _streams(at: Services) -> tuple[dict[str, dict[str, Any]], list[str]]:
     return found, missing
 
 
+def last_backup(at: Services) -> dict[str, Any] | None:
+    """The newest backup with its age; None before the first."""
+    with at.database.transaction() as session:
+        return runs.newest(session, at.clock())
+
+
 def details(at: Services, status: Status) -> dict[str, Any]:
     """Everything for those who may read it."""
     now = now_ms()
@@ -115,5 +122,6 @@ def details(at: Services, status: Status) -> dict[str, Any]:
         "dead_letters": dead,
         "streams": status.streams,
         "sources": status.sources(),
+        "backup": last_backup(at) if status.database else None,
         "programs": [{**beat, "age_ms": now - int(beat.get("at", now))} for beat in status.beats],
     }

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
+from server.backup import runs
 from server.database import Database
 
 log = logging.getLogger("worker")
@@ -27,7 +28,7 @@ class Task:
     run: Callable[[Session, datetime], object]
 
 
-TASKS: tuple[Task, ...] = ()
+TASKS: tuple[Task, ...] = (Task("backup", 60, runs.nightly),)
 
 
 @dataclass(slots=True)
