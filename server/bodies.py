@@ -1,6 +1,6 @@
 """The bodies of REST and of facts: one shape for a thing wherever it appears. Times are RFC 3339, nothing is computed twice.
 
-The step bodies are in `server.store.steps`; the feed for glasses has its own cards.
+Orders are in `server.order_bodies`, steps in `server.store.steps`; the feed for glasses has its own cards.
 """
 
 from __future__ import annotations
@@ -11,160 +11,21 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from server import order_bodies as orders_module
+from server.briefs import alert_brief, asset_brief
 from server.models.alerts import AlertRecord
 from server.models.notifications import Notification
 from server.models.plant import Asset, Tag, TagLimit
-from server.models.work import ProcedureVersion, ProofWindow, WorkOrder
-from server.rules import health, proof
+from server.rules import health
 from server.rules.policy import Route
-from server.rules.safety import dangers
 from server.store import related as related_rows
 from server.store.related import Related, TagRows
 from server.timestamps import rfc3339
 
 Body = dict[str, Any]
 
-
-def order_body(session: Session, order: WorkOrder) -> Body:
-    """One order."""
-    return order_bodies(session, [order])[0]
-
-
-def order_bodies(session: Session, orders: Collection[WorkOrder]) -> list[Body]:
-    """Orders, in their order."""
-    session.flush()
-    related = related_rows.of_orders(session, orders)
-    return [_order(order, related) for order in orders]
-
-
-def _order(order: WorkOrder, related: Related) -> Body:
-    assignee = related.users.get(order.assignee_id or 0)
-    team = related.teams.get(order.team_id or 0)
-    repeat = related.orders.get(order.repeat_of_id or 0)
-    version = _version_of(order, related)
-    return {
-        "id": order.id,
-        "number": order.number,
-        "site": order.site_id,
-        "title": order.title,
-        "description": order.description,
-        "type": order.type,
-        "asset": _asset_brief(related.assets[order.asset_id], related),
-        "priority": order.priority,
-        "status": order.state,
-        "assigned_to": {"id": assignee.id, "name": assignee.name} if assignee else None,
-        "team": team.name if team else None,
-        "created_by": order.created_by,
-        "est_min": order.estimated_min,
-        "actual_min": order.actual_min,
-        "steps": {"done": min(related.done.get(order.id, 0), _n_steps(version)), "total": _n_steps(version)},
-        "procedure": _procedure(order, version, related),
-        "safety": dangers(version.safety, version.steps) if version else [],
-        "hazards": version.hazards if version else [],
-        "lock_out": bool(version and version.lock_out),
-        "alert": _alert_brief(related.alerts.get(order.alert_id or 0), related),
-        "proof": _proof(related.proofs.get(order.id)),
-        "occurrences": order.occurrences,
-        "repeat_of": repeat.number if repeat else None,
-        "verdict": order.verdict,
-        "notes": order.notes,
-        "parts": order.parts,
-        "hold_reason": order.hold_reason,
-        "problem": order.problem,
-        "reopen_reason": order.reopen_reason,
-        "cancel_reason": order.cancel_reason,
-        "verified_by": order.verified_by,
-        "completed_by": order.completed_by_id,
-        **_order_times(order),
-        "rev": order.rev,
-    }
-
-
-def _order_times(order: WorkOrder) -> Body:
-    names = ("created", "assigned", "started", "completed", "verified", "reopened", "cancelled", "changed")
-    return {"due_at": rfc3339(order.due), **{f"{name}_at": rfc3339(getattr(order, f"{name}_at")) for name in names}}
-
-
-def _version_of(order: WorkOrder, related: Related) -> ProcedureVersion | None:
-    pinned = related.versions.get(order.procedure_version_id or 0)
-    return pinned or related.newest.get(order.procedure_id or 0)
-
-
-def _n_steps(version: ProcedureVersion | None) -> int:
-    return len(version.steps) if version else 0
-
-
-def _procedure(order: WorkOrder, version: ProcedureVersion | None, related: Related) -> Body | None:
-    procedure = related.procedures.get(order.procedure_id or 0)
-    if procedure is None or version is None:
-        return None
-    return {
-        "id": procedure.id,
-        "code": procedure.code,
-        "title": procedure.title,
-        "version": version.version,
-        "version_id": version.id,
-        "pinned": order.procedure_version_id is not None,
-    }
-
-
-def _proof(window: ProofWindow | None) -> Body | None:
-    if window is None:
-        return None
-    return {
-        "state": window.state,
-        "started_at": rfc3339(window.opened_at),
-        "settle_s": round((window.settle_until - window.opened_at).total_seconds(), 1),
-        "settle_until": rfc3339(window.settle_until),
-        "required_s": window.required_s,
-        "good_s": round(window.good_s, 1),
-        "ends_at": rfc3339(window.closed_at or window.deadline),
-        "tags": window.tags,
-        "reason": window.reason,
-        "evidence": window.evidence or None,
-        "open": window.state in proof.OPEN,
-    }
-
-
-def _asset_brief(asset: Asset, related: Related) -> Body:
-    area = related.areas.get(asset.area_id)
-    return {
-        "id": asset.id,
-        "code": asset.code,
-        "name": asset.name,
-        "area": area.name if area else "",
-        "place": asset.location or (area.name if area else ""),
-        "main_tag": asset.main_tag,
-    }
-
-
-def _tag_words(tag: Tag | None, alert: AlertRecord) -> Body:
-    return {
-        "tag": alert.tag,
-        "label": (tag.label or tag.name) if tag else alert.tag,
-        "unit": alert.unit or (tag.unit if tag else ""),
-        "decimals": tag.decimals if tag else 2,
-    }
-
-
-def _alert_brief(alert: AlertRecord | None, related: Related) -> Body | None:
-    if alert is None:
-        return None
-    return {
-        "id": alert.id,
-        "number": alert.number,
-        **_tag_words(related.tag_named(alert.tag), alert),
-        "type": alert.type,
-        "code": alert.code,
-        "severity": alert.severity,
-        "value": alert.value,
-        "limit": alert.limit,
-        "condition": alert.condition,
-        "title": alert.message,
-        "reason": alert.data.get("reason", ""),
-        "because": alert.because,
-        "raised_at": rfc3339(alert.raised_at),
-    }
+order_body = orders_module.order_body
+order_bodies = orders_module.order_bodies
 
 
 def alert_body(session: Session, alert: AlertRecord) -> Body:
@@ -183,12 +44,12 @@ def _alert(alert: AlertRecord, related: Related) -> Body:
     asset = related.assets.get(alert.asset_id or 0)
     order = related.orders.get(alert.work_order_id or 0)
     who = related.users.get(order.assignee_id or 0) if order else None
-    brief = _alert_brief(alert, related)
+    brief = alert_brief(alert, related)
     assert brief is not None
     return {
         **brief,
         "site": alert.site_id,
-        "asset": _asset_brief(asset, related) if asset else None,
+        "asset": asset_brief(asset, related) if asset else None,
         "detector": alert.detector,
         "origin": alert.origin,
         "route": Route.WATCH if alert.watch else Route.ALERT,
@@ -251,7 +112,7 @@ def _asset(asset: Asset, related: Related, tag_rows: TagRows) -> Body:
     order = related.orders.get(asset.id)
     who = related.users.get(order.assignee_id or 0) if order else None
     return {
-        **_asset_brief(asset, related),
+        **asset_brief(asset, related),
         "class": class_.name if class_ else "",
         "site": asset.site_id,
         "parent": asset.parent_id,
@@ -292,6 +153,7 @@ def notification_body(notification: Notification) -> Body:
         "body": notification.body,
         "order": notification.work_order_id,
         "alert": notification.alert_id,
+        "count": notification.count,
         "created_at": rfc3339(notification.created_at),
         "read_at": rfc3339(notification.read_at),
     }

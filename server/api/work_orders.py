@@ -21,6 +21,7 @@ from server.problems import bad_request
 from server.rules.work_order import OrderAction, OrderState
 from server.services import services
 from server.store import assets, order_acts, order_rows, orders
+from server.store.order_lists import Wanted
 
 blueprint = resource("work-orders", "Work, from the alert to its proof")
 
@@ -94,9 +95,8 @@ def list_orders(query: dict[str, Any]) -> Response:
     who = _person(query.get("assigned_to"))
     page_query = {"limit": query["limit"], "offset": query["offset"]}
     with services().database.transaction() as session:
-        page = orders.list_orders(
-            session, site=user.site_id, status=query.get("status"), tag=query.get("tag"), assigned_to=who, **page_query
-        )
+        wanted = Wanted(site=user.site_id, status=query.get("status"), tag=query.get("tag"), assigned_to=who)
+        page = orders.list_orders(session, wanted, now=services().clock(), **page_query)
         return jsonify(collection(bodies.order_bodies(session, page.items), page.total, query))
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Any
 
-from sqlalchemy import BigInteger, Index, Numeric, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, Index, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.models.base import Base, Code, Json, JsonList, Key, Words, to
-from server.models.plant import EMPTY, NO, NONE, YES
-
-Money = Annotated[Decimal, mapped_column(Numeric(14, 2))]  # in the site's currency
+from server.models.plant import EMPTY, NO, NONE, YES, Money
 
 
 class Team(Base):

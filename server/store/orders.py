@@ -1,92 +1,38 @@
-"""Work orders: finding and opening them. What is done with them is in server/store/order_acts.py. Nothing here commits."""
+"""Opening work orders, by hand and for an alert. The row itself is made in opening, lists are in order_lists, acts in order_acts.
+
+Nothing here commits.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from realtime.events import FactName, Severity
-from server import audit, bodies
+from realtime.events import AlertType, Severity
 from server.errors import Conflict, Invalid
 from server.models.alerts import AlertRecord
 from server.models.people import User
 from server.models.plant import Asset
 from server.models.work import Policy, WorkOrder
+from server.rules.order_types import OrderType
 from server.rules.priorities import Priority, parse, priority_for, time_left
 from server.rules.roles import Role
 from server.rules.wording import TITLE_MAX
 from server.rules.work_order import IN_WORK, UNVERIFIED, OrderState
-from server.store import alerts, assets, numbers, order_acts, order_rows, procedures
+from server.store import alerts, assets, opening, order_acts, order_lists, order_rows
 from server.store.actor import Person, need
-from server.store.outbox import Draft, emit
-from server.store.page import Page, page_of
 
-TYPES = ("corrective", "preventive", "calibration", "inspection")
 REPEAT_WITHIN = timedelta(days=30)
-ACCEPTED_STATUS = {"fixed": OrderState.COMPLETED, "closed": OrderState.VERIFIED}  # words of older systems
 
 act = order_acts.act
 get_order = order_rows.get_order
-
-
-def list_orders(
-    session: Session,
-    *,
-    site: int | None,
-    status: str | None = None,
-    tag: str | None = None,
-    assigned_to: int | None = None,
-    limit: int = 50,
-    offset: int = 0,
-) -> Page[WorkOrder]:
-    """Orders of a site, newest first. status: a state, `active` (not verified or cancelled) or `done`; tag: a tag or an asset code."""
-    query = select(WorkOrder)
-    if site is not None:
-        query = query.where(WorkOrder.site_id == site)
-    if status is not None:
-        query = query.where(WorkOrder.state.in_(states_of(status)))
-    if assigned_to is not None:
-        query = query.where(WorkOrder.assignee_id == assigned_to)
-    if tag is not None:
-        alert = select(AlertRecord.id).where(AlertRecord.tag == tag)
-        asset = select(Asset.id).where(Asset.code == tag)
-        query = query.where(WorkOrder.alert_id.in_(alert) | WorkOrder.asset_id.in_(asset))
-    return page_of(session, query, [WorkOrder.id.desc()], limit, offset)
-
-
-def states_of(status: str) -> list[str]:
-    """States that a filter word means; raises Invalid."""
-    if status == "active":
-        return [str(state) for state in UNVERIFIED]
-    if status == "done":
-        return [str(OrderState.COMPLETED), str(OrderState.VERIFIED)]
-    word = ACCEPTED_STATUS.get(status, status)
-    if word not in set(OrderState):
-        raise Invalid("status", "unknown", f"one of active, done, {', '.join(OrderState)}")
-    return [str(word)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewOrder:
-    """What an order starts as; None = the usual."""
-
-    title: str
-    asset_id: int
-    description: str = ""
-    type: str = "corrective"
-    priority: str | None = None
-    state: OrderState = OrderState.OPEN
-    alert_id: int | None = None
-    procedure_id: int | None = None
-    team_id: int | None = None
-    due: datetime | None = None
-    estimated_min: int | None = None
-    proof_s: float | None = None
-    repeat_of_id: int | None = None
+list_orders = order_lists.list_orders
+NewOrder = opening.NewOrder
+insert = opening.insert
+opened = opening.opened
+open_by_system = opening.open_by_system
 
 
 def create_order(session: Session, new: NewOrder, user: Person, now: datetime) -> WorkOrder:
@@ -96,52 +42,14 @@ def create_order(session: Session, new: NewOrder, user: Person, now: datetime) -
     title = new.title.strip()
     if not title or len(title) > TITLE_MAX:
         raise Invalid("title", "length", f"1 to {TITLE_MAX} characters")
-    if new.type not in TYPES:
-        raise Invalid("type", "unknown", f"one of {', '.join(TYPES)}")
+    if new.type not in set(OrderType):
+        raise Invalid("type", "unknown", f"one of {', '.join(OrderType)}")
     if new.priority is not None and parse(new.priority) is None:
         raise Invalid("priority", "unknown", f"one of {', '.join(Priority)}")
     order = insert(session, new, asset, user, now)
     if user.role == Role.OPERATOR:
         order.state = str(OrderState.REQUESTED)
-    return _opened(session, order, user, now)
-
-
-def insert(session: Session, new: NewOrder, asset: Asset, by: Person, now: datetime) -> WorkOrder:
-    """The row, without a word to anyone."""
-    priority = parse(new.priority or "") or Priority.NORMAL
-    version = procedures.newest(session, new.procedure_id)
-    order = WorkOrder(
-        number=numbers.order_number(session),
-        site_id=asset.site_id,
-        asset_id=asset.id,
-        alert_id=new.alert_id,
-        repeat_of_id=new.repeat_of_id,
-        title=new.title.strip(),
-        description=new.description,
-        type=new.type,
-        priority=str(priority),
-        state=str(new.state),
-        team_id=new.team_id,
-        created_by=by.name,
-        procedure_id=new.procedure_id,
-        proof_s=new.proof_s,
-        due=new.due or now + time_left(priority),
-        estimated_min=new.estimated_min or (version.estimated_min if version else None),
-        created_at=now,
-        changed_at=now,
-    )
-    session.add(order)
-    session.flush()
-    return order
-
-
-def _opened(session: Session, order: WorkOrder, by: Person, now: datetime) -> WorkOrder:
-    new: dict[str, Any] = {"number": order.number, "title": order.title, "priority": order.priority, "state": order.state}
-    audit.record(session, audit.Change("open", "work_order", order.id, order.site_id, None, {**new, "alert": order.alert_id}), by, now)
-    body = bodies.order_body(session, order)
-    emit(session, Draft(FactName.WORK_ORDER_OPENED, order.id, order.rev, by.name, order.site_id, body), now)
-    assets.follow(session, order.asset_id, by.name, now)
-    return order
+    return opened(session, order, user, now)
 
 
 def create_from_alert(session: Session, alert_id: int, user: Person, now: datetime, *, proof_s: float | None = None) -> WorkOrder:
@@ -181,21 +89,24 @@ def open_for_alert(
     priority = priority or priority_for(Severity(alert.severity), asset.criticality)
     repeat = _earlier(session, alert, now)
     title = policy.title if policy and policy.title else str(alert.data.get("order_title") or alert.message)
+    promised = now + (timedelta(hours=policy.due_hours) if policy and policy.due_hours else time_left(priority))
     new = NewOrder(
         title=title[:TITLE_MAX],
         asset_id=asset.id,
         description=alert.message,
+        type="calibration" if alert.type == AlertType.CALIBRATION_OVERDUE else "corrective",
         priority=priority,
         alert_id=alert.id,
         procedure_id=policy.procedure_id if policy else None,
         team_id=policy.team_id if policy else None,
-        due=now + (timedelta(hours=policy.due_hours) if policy and policy.due_hours else time_left(priority)),
+        due=promised,
+        sla_at=promised,
         proof_s=policy.proof_s if policy and policy.proof_s else proof_s,
         repeat_of_id=repeat.id if repeat else None,
     )
     order = insert(session, new, asset, by, now)
     alert.work_order_id = order.id
-    _opened(session, order, by, now)
+    opened(session, order, by, now)
     if policy and policy.auto_assign and policy.team_id is not None:
         person = least_loaded(session, policy.team_id)
         if person is not None:

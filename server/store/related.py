@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from decimal import Decimal
+from typing import Any, TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import distinct_on
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from server.models.alerts import AlertRecord
 from server.models.base import Base
+from server.models.order_records import OrderLabour
 from server.models.people import User
-from server.models.plant import Area, Asset, AssetClass, Source, Tag, TagLimit
+from server.models.plant import Area, Asset, AssetClass, Site, Source, Tag, TagLimit
 from server.models.work import Procedure, ProcedureVersion, ProofWindow, StepEvent, Team, WorkOrder
 from server.rules.work_order import UNVERIFIED
+from server.store import order_hooks
 
 Row = TypeVar("Row", bound=Base)
 
@@ -38,6 +41,9 @@ class Related:
     proofs: dict[int, ProofWindow] = field(default_factory=dict)  # newest by order id
     done: dict[int, int] = field(default_factory=dict)  # answered steps by order id
     first_out: dict[int, int] = field(default_factory=dict)  # oldest open alert by asset id
+    labour: dict[int, Decimal] = field(default_factory=dict)  # cost by order id
+    parts: dict[int, Decimal] = field(default_factory=dict)  # cost by order id
+    currencies: dict[int, str] = field(default_factory=dict)  # by site id
 
     def tag_named(self, name: str | None) -> Tag | None:
         """The tag, where it is one of ours."""
@@ -55,20 +61,64 @@ def by_id(session: Session, model: type[Row], ids: Iterable[int | None]) -> dict
 def of_orders(session: Session, orders: Collection[WorkOrder]) -> Related:
     """Everything that the bodies of these orders mention."""
     related = Related()
-    related.alerts = by_id(session, AlertRecord, (order.alert_id for order in orders))
-    _add_assets(session, related, (order.asset_id for order in orders))
-    _add_tags(session, related, (alert.tag for alert in related.alerts.values()))
-    related.users = by_id(session, User, (order.assignee_id for order in orders))
-    related.teams = by_id(session, Team, (order.team_id for order in orders))
-    related.orders = by_id(session, WorkOrder, (order.repeat_of_id for order in orders))
-    related.procedures = by_id(session, Procedure, (order.procedure_id for order in orders))
-    related.versions = by_id(session, ProcedureVersion, (order.procedure_version_id for order in orders))
-    related.newest = newest_versions(session, related.procedures)
     order_ids = [order.id for order in orders]
+    if not order_ids:
+        return related
+    _around_orders(session, related, order_ids)
+    _add_versions(session, related, orders)
     newest = select(ProofWindow).where(ProofWindow.order_id.in_(order_ids)).order_by(ProofWindow.id)
     related.proofs = {window.order_id: window for window in session.scalars(newest)}
     related.done = steps_done(session, order_ids)
     return related
+
+
+def _around_orders(session: Session, related: Related, order_ids: list[int]) -> None:
+    """What an order has one of at most, in one query."""
+    repeat, parent = aliased(WorkOrder), aliased(WorkOrder)
+    labour = select(func.sum(OrderLabour.cost)).where(OrderLabour.order_id == WorkOrder.id, OrderLabour.deleted_at.is_(None))
+    joined = (
+        select(WorkOrder.id, Asset, Area, Site, AlertRecord, Tag, User, Team, Procedure, repeat, parent)
+        .add_columns(labour.scalar_subquery(), order_hooks.parts_cost())
+        .join(Asset, Asset.id == WorkOrder.asset_id)
+        .join(Site, Site.id == WorkOrder.site_id)
+        .outerjoin(Area, Area.id == Asset.area_id)
+        .outerjoin(AlertRecord, AlertRecord.id == WorkOrder.alert_id)
+        .outerjoin(Tag, Tag.name == AlertRecord.tag)
+        .outerjoin(User, User.id == WorkOrder.assignee_id)
+        .outerjoin(Team, Team.id == WorkOrder.team_id)
+        .outerjoin(Procedure, Procedure.id == WorkOrder.procedure_id)
+        .outerjoin(repeat, repeat.id == WorkOrder.repeat_of_id)
+        .outerjoin(parent, parent.id == WorkOrder.parent_id)
+    )
+    keyed: list[dict[int, Any]] = [related.assets, related.areas, related.alerts, related.users, related.teams]
+    keyed += [related.procedures, related.orders, related.orders]
+    for order_id, asset, area, site, alert, tag, user, team, procedure, *more in session.execute(joined.where(WorkOrder.id.in_(order_ids))):
+        earlier, above, worked, used = more
+        for rows, row in zip(keyed, (asset, area, alert, user, team, procedure, earlier, above), strict=True):
+            if row is not None:
+                rows[row.id] = row
+        if tag is not None:
+            related.tags[tag.name] = tag
+        related.currencies[site.id] = site.currency
+        related.labour[order_id], related.parts[order_id] = worked or Decimal(0), used or Decimal(0)
+
+
+def _add_versions(session: Session, related: Related, orders: Collection[WorkOrder]) -> None:
+    """The pinned version of each order, the newest where none is pinned."""
+    pinned = {order.procedure_version_id for order in orders} - {None}
+    unpinned = {order.procedure_id for order in orders if order.procedure_version_id is None} - {None}
+    if not pinned | unpinned:
+        return
+    newest = (
+        select(ProcedureVersion.id)
+        .where(ProcedureVersion.procedure_id.in_(unpinned))
+        .ext(distinct_on(ProcedureVersion.procedure_id))
+        .order_by(ProcedureVersion.procedure_id, ProcedureVersion.version.desc())
+    )
+    query = select(ProcedureVersion).where(ProcedureVersion.id.in_(pinned) | ProcedureVersion.id.in_(newest))
+    for version in session.scalars(query.order_by(ProcedureVersion.version)):
+        related.versions[version.id] = version
+        related.newest[version.procedure_id] = version
 
 
 def of_alerts(session: Session, alerts: Collection[AlertRecord]) -> Related:
@@ -116,12 +166,6 @@ def _add_tags(session: Session, related: Related, names: Iterable[str | None]) -
     wanted = {name for name in names if name}
     if wanted:
         related.tags = {tag.name: tag for tag in session.scalars(select(Tag).where(Tag.name.in_(wanted)))}
-
-
-def newest_versions(session: Session, procedure_ids: Iterable[int]) -> dict[int, ProcedureVersion]:
-    """The newest version of each procedure."""
-    query = select(ProcedureVersion).where(ProcedureVersion.procedure_id.in_(list(procedure_ids))).order_by(ProcedureVersion.version)
-    return {version.procedure_id: version for version in session.scalars(query)}
 
 
 def steps_done(session: Session, order_ids: Iterable[int]) -> dict[int, int]:

@@ -20,6 +20,7 @@ from server.models.plant import Asset, MaintenanceWindow
 from server.models.work import ProcedureVersion, ProofWindow, StepEvent, WorkOrder
 from server.rules.work_order import TRANSITIONS, OrderAction, OrderState
 from server.store import alerts, orders, procedures, steps
+from server.store.order_lists import Wanted
 from server.store.orders import NewOrder
 from server.store.steps import StepAnswer
 from tests.server.small_plant import NOW, NOW_MS, SmallPlant, finding
@@ -288,14 +289,14 @@ def test_lists_are_filtered_and_counted(database: Database, plant: SmallPlant) -
         orders.create_order(session, NewOrder(title="Grease", asset_id=plant.press), plant["manager"], NOW)
         site = plant.site
 
-        assert [o.id for o in orders.list_orders(session, site=site, tag="M2.vibration").items] == [order.id]
-        assert orders.list_orders(session, site=site, status="active").total == 2
-        assert orders.list_orders(session, site=site, status="assigned", assigned_to=plant["benali"].id).total == 1
-        assert orders.list_orders(session, site=site, tag="PL-1", limit=1).total == 1
-        assert orders.list_orders(session, site=plant["stranger"].site_id).total == 0
+        assert [o.id for o in orders.list_orders(session, Wanted(site=site, tag="M2.vibration"), now=NOW).items] == [order.id]
+        assert orders.list_orders(session, Wanted(site=site, status="active"), now=NOW).total == 2
+        assert orders.list_orders(session, Wanted(site=site, status="assigned", assigned_to=plant["benali"].id), now=NOW).total == 1
+        assert orders.list_orders(session, Wanted(site=site, tag="PL-1"), now=NOW, limit=1).total == 1
+        assert orders.list_orders(session, Wanted(site=plant["stranger"].site_id), now=NOW).total == 0
         assert orders.get_order(session, order.number, plant["viewer"]).id == order.id
         with pytest.raises(Invalid):
-            orders.list_orders(session, site=site, status="lost")
+            orders.list_orders(session, Wanted(site=site, status="lost"), now=NOW)
 
 
 def test_alerts_by_hand(database: Database, plant: SmallPlant) -> None:
