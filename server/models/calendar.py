@@ -1,4 +1,4 @@
-"""When a site means to produce: a weekly pattern with exceptions, for the site or one area. The arithmetic is in server/rules/calendar.py."""
+"""When a site means to produce: a weekly pattern with exceptions, for the site or one area. Its arithmetic: server/rules/calendar.py."""
 
 from __future__ import annotations
 
