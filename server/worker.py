@@ -19,13 +19,17 @@ from realtime.errors import BusUnavailable, DecodeError
 from realtime.events import Signal, SignalName, decode_finding, decode_signal
 from realtime.settings import Settings
 from realtime.supervise import Heartbeat, backoff, configure_logging, stop_event
-from server import audit
+from server import audit_files
+from server.beacon import Beacon
 from server.database import Database
 from server.folding import fold_finding
 from server.leadership import Leadership
+from server.mail import Postman
 from server.relay import OutboxBell, Relay
 from server.schedule import Schedule
+from server.services import Services
 from server.signals import fold_signal
+from server.status import look
 from server.timestamps import utc_now
 
 log = logging.getLogger("worker")
@@ -34,6 +38,7 @@ GROUP = "worker"
 LEADER_NAME = "leader"  # the next leader reads what the last one left pending at once
 AWAY = (BusUnavailable, OperationalError, psycopg2.OperationalError, psycopg2.InterfaceError)
 SCHEDULE_EVERY_S = 1.0
+MAIL_EVERY_S = 2.0
 
 
 @dataclass(slots=True)
@@ -125,17 +130,20 @@ class Leader:
         self._url = settings.database_url
         self.database = Database(settings.database_url)
         self._bus = Bus(connect(settings.redis_url), settings.bus_prefix, settings.bus_max_mb)
+        self._at = Services(settings, self.database, self._bus)
         self._folder = Folder(self.database, self._bus, settings.proof_window_s)
         self._relay = Relay(self.database, self._bus)
         self._schedule = Schedule(
-            self.database, self._bus, settings.proof_window_s, audit.audit_key(settings), audit.head_path(settings), utc_now
+            self.database, self._bus, settings.proof_window_s, audit_files.audit_key(settings), audit_files.head_path(settings), utc_now
         )
+        self._postman = Postman(self.database, settings, utc_now)
         self._heartbeat = Heartbeat(self._bus, "worker")
         self._failure: Exception | None = None
 
     def serve(self) -> None:
         """Work until stopped or until something is away; raises what AWAY names, so that the caller stands again later."""
-        threads = [threading.Thread(target=self._guard, args=(work,), daemon=True) for work in (self._relay_facts, self._keep_time)]
+        beside = (self._relay_facts, self._keep_time, self._send_mail)
+        threads = [threading.Thread(target=self._guard, args=(work,), daemon=True) for work in beside]
         for thread in threads:
             thread.start()
         try:
@@ -176,8 +184,20 @@ class Leader:
             bell.close()
 
     def _keep_time(self) -> None:
-        while not self._over.wait(SCHEDULE_EVERY_S):
-            self._schedule.run()
+        settings = self._at.settings
+        beacon = Beacon(settings.mqtt_url, settings.mqtt_prefix, settings.bus_prefix) if settings.mqtt_url else None
+        try:
+            while not self._over.wait(SCHEDULE_EVERY_S):
+                self._schedule.run()
+                if beacon:
+                    beacon.tell(look(self._at).word, utc_now())
+        finally:
+            if beacon:
+                beacon.close()
+
+    def _send_mail(self) -> None:
+        while not self._over.wait(MAIL_EVERY_S):
+            self._postman.run()
 
     def _beat(self) -> None:
         counters = self._folder.counters

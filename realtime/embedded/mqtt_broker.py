@@ -25,6 +25,7 @@ from realtime.errors import SettingsError
 
 PRODUCT, PLANT = "sightline", "plant"
 PLANT_TOPICS = ("readings/#", "machines/#")
+STATUS_TOPIC = "sightline/status"  # what a stack light may read
 PACKET_MAX = 256 * 1024
 QUEUED_BYTES_MAX = 512 * 1024 * 1024
 
@@ -58,6 +59,7 @@ class EmbeddedBroker:
         self.folder = home.data / "mqtt"
         self.bind = bind
         self.plant_topics = [prefix + topic for topic in PLANT_TOPICS]
+        self.status_topic = prefix + STATUS_TOPIC
         mosquitto = find_mosquitto()
         self.program = program or ("mosquitto" if mosquitto else "amqtt")
         self.mosquitto = mosquitto
@@ -96,7 +98,8 @@ class EmbeddedBroker:
             raise SettingsError("MQTT_URL", "mosquitto is not installed")
         users = "".join(f"{user}:{mosquitto_hash(self.access[user])}\n" for user in (PRODUCT, PLANT))
         rules = f"user {PRODUCT}\ntopic readwrite #\ntopic read $SYS/#\n\nuser {PLANT}\n"
-        rules += "".join(f"topic write {topic}\n" for topic in self.plant_topics) + "\npattern write factory/%u/#\n"
+        rules += "".join(f"topic write {topic}\n" for topic in self.plant_topics)
+        rules += f"topic read {self.status_topic}\n\npattern write factory/%u/#\n"
         passwords, acl = self._write("passwords", users), self._write("acl", rules)
         listeners = [f"listener {self.access['port']} 127.0.0.1"]
         if self.bind:
@@ -133,7 +136,7 @@ class EmbeddedBroker:
                 "amqtt.plugins.authentication.FileAuthPlugin": {"password_file": str(passwords)},
                 "amqtt.plugins.topic_checking.TopicAccessControlListPlugin": {
                     "publish_acl": {PRODUCT: everything, PLANT: self.plant_topics},
-                    "acl": {PRODUCT: everything},
+                    "acl": {PRODUCT: everything, PLANT: [self.status_topic]},
                 },
             },
         }
