@@ -5,16 +5,29 @@ from __future__ import annotations
 import marshmallow as ma
 
 
+class FieldError(ma.Schema):
+    """One wrong value of a request."""
+
+    field = ma.fields.String(required=True)
+    code = ma.fields.String(required=True)
+    detail = ma.fields.String(required=True)
+
+
 class ProblemBody(ma.Schema):
     """RFC 9457, with our machine-readable `code`."""
 
-    type = ma.fields.String()
-    title = ma.fields.String()
-    status = ma.fields.Integer()
-    code = ma.fields.String()
-    detail = ma.fields.String()
-    errors = ma.fields.List(ma.fields.Dict())
-    request_id = ma.fields.String()
+    class Meta:
+        """Additive: clients ignore keys they do not know."""
+
+        unknown = ma.INCLUDE
+
+    type = ma.fields.String(required=True)
+    title = ma.fields.String(required=True)
+    status = ma.fields.Integer(required=True)
+    code = ma.fields.String(required=True)
+    detail = ma.fields.String(required=True)
+    errors = ma.fields.List(ma.fields.Nested(FieldError))
+    request_id = ma.fields.String(required=True)
 
 
 class Body(ma.Schema):
@@ -28,6 +41,11 @@ class Body(ma.Schema):
 
 class Collection(ma.Schema):
     """A page of a collection."""
+
+    class Meta:
+        """Additive: clients ignore keys they do not know."""
+
+        unknown = ma.INCLUDE
 
     items = ma.fields.List(ma.fields.Nested(Body))
     total = ma.fields.Integer()

@@ -21,6 +21,11 @@ root = Blueprint("system_root", __name__)
 class Health(ma.Schema):
     """`status` for anyone; the rest for the right system.read."""
 
+    class Meta:
+        """Additive: clients ignore keys they do not know."""
+
+        unknown = ma.INCLUDE
+
     status = ma.fields.String(validate=ma.validate.OneOf(["ok", "degraded", "down"]))
 
 

@@ -1,0 +1,72 @@
+"""Requests made from the document, valid and invalid: no 5xx, no answer that the document does not describe."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import schemathesis
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.core.failures import Failure, FailureGroup
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
+
+from tests.server.api.conftest import LogIn
+from tests.server.api.operations import document
+
+EXAMPLES = 10
+HIGHEST_ID = 12  # so that drawn identities meet rows
+CHECKS = [schemathesis.checks.not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+PATIENT = settings(
+    max_examples=EXAMPLES, derandomize=True, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+)
+
+
+def low_ids(spec: dict[str, Any]) -> dict[str, Any]:
+    """The document with identities that exist."""
+    for item in spec["paths"].values():
+        for parameter in item.get("parameters", []):
+            if parameter.get("in") == "path" and parameter["schema"].get("type") == "integer":
+                parameter["schema"]["maximum"] = HIGHEST_ID
+    return spec
+
+
+def judge(operation: Any, mode: GenerationMode, headers: dict[str, str], seen: Counter[int]) -> list[str]:
+    """What went wrong with requests drawn for one operation."""
+    wrong: list[str] = []
+
+    @PATIENT
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def call(case: schemathesis.Case) -> None:
+        answer = case.call(headers=headers)
+        seen[answer.status_code // 100] += 1
+        try:
+            case.validate_response(answer, checks=CHECKS, headers=headers)
+        except (Failure, FailureGroup) as failure:
+            told = " | ".join(str(one) for one in getattr(failure, "exceptions", [failure]))
+            wrong.append(f"{answer.status_code} {told[:600]} {case.path_parameters} {case.query} body={str(case.body)[:200]}")
+
+    call()
+    return wrong
+
+
+def test_nothing_drawn_from_the_document_breaks_the_server_or_the_document(app: Flask, client: FlaskClient, bearer: LogIn) -> None:
+    schema = schemathesis.openapi.from_dict(low_ids(document(client)))
+    schema.app = app
+    wrong: dict[str, str] = {}
+    seen: Counter[int] = Counter()
+    headers = bearer("admin")
+
+    for found in schema.get_all_operations():
+        operation = found.ok()
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+            for told in judge(operation, mode, headers, seen)[:1]:
+                wrong[f"{operation.label} {mode.name.lower()}"] = told
+        if client.get("/api/auth/me", headers=headers).status_code != 200:
+            headers = bearer("admin")  # a drawn request ended this login
+
+    assert wrong == {}
+    assert seen[2] > 50
+    assert seen[4] > 50
