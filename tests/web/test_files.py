@@ -67,7 +67,7 @@ def test_no_other_file_of_node_modules_is_served(client: FlaskClient, name: str)
 
 
 def modules() -> list[Path]:
-    return sorted((STATIC / "js").glob("*.js"))
+    return sorted((STATIC / "js").rglob("*.js"))
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: path.name)

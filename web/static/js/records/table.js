@@ -34,7 +34,7 @@ function line(columns, row, options) {
   const cells = columns.map((field, i) => {
     const what = show(field, row, options.of);
     const linked = i === 0 && page ? h("a", { class: "row-link", href: page }, what instanceof HTMLAnchorElement ? what.textContent : what) : what;
-    return h("td", { role: "cell", "data-label": field.label, class: isNumeric(field) ? "num" : null }, h("span", { class: "cell-value" }, linked));
+    return h("td", { role: "cell", "data-label": field.label, class: `${isNumeric(field) ? "num" : ""} ${what === "—" ? "none" : ""}`.trim() || null }, h("span", { class: "said" }, linked));
   });
   const acts = options.acts?.(row);
   if (acts) cells.push(h("td", { role: "cell", class: "row-acts" }, ...acts));
