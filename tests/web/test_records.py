@@ -1,0 +1,147 @@
+"""Every declared page of records stands on an API that is there: addresses, methods, rights, sort names and columns."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+
+from server.rules.roles import ALL_RIGHTS
+from tests.web.conftest import LogIn
+from web.record_pages import plain
+from web.records.spec import Act, Field, Records
+from web.records.table import RECORDS
+
+every = pytest.mark.parametrize("one", RECORDS, ids=lambda one: one.path)
+
+
+def spec_of(page: str) -> dict[str, object]:
+    """The declaration inside a page."""
+    found = re.search(r'<script type="application/json" id="records-spec">(.*?)</script>', page, re.DOTALL)
+    assert found
+    return dict(json.loads(found.group(1)))
+
+
+def fields_of(one: Records) -> Iterator[Field]:
+    """Every field anywhere in a declaration."""
+    acts = [*one.acts, *(act for panel in one.panels for act in panel.acts)]
+    groups = [one.columns, one.fields, one.read_only, one.filters, *(panel.columns for panel in one.panels)]
+    for field in [field for group in [*groups, *(act.fields for act in acts), *(act.shows for act in acts)] for field in group]:
+        yield field
+        yield from field.columns
+
+
+def takes(app: Flask, path: str, method: str) -> bool:
+    """Whether the API has this; places are filled with 1."""
+    address = re.sub(r"{[\w.]+}", "1", path).partition("?")[0]
+    try:
+        app.url_map.bind("localhost").match(address, method)
+    except (NotFound, MethodNotAllowed):
+        return False
+    return True
+
+
+@every
+def test_its_pages_open_for_an_admin(as_role: LogIn, one: Records) -> None:
+    client = as_role("admin")
+    writes = one.fields and one.write and one.creates
+    addresses = [f"/{one.path}", *([f"/{one.path}/new"] if writes else []), *([f"/{one.path}/1"] if one.fields or one.panels else [])]
+
+    answers = [client.get(address) for address in addresses]
+
+    assert [answer.status_code for answer in answers] == [200] * len(addresses)
+    assert all(spec_of(answer.text)["api"] == one.api for answer in answers)
+
+
+@every
+def test_what_it_asks_of_the_api_is_there(app: Flask, one: Records) -> None:
+    single = f"{one.api}/1"
+    wanted = [("GET", one.api)]
+    wanted += [("GET", single)] if one.fields or one.read_only or one.panels else []
+    if one.fields and one.write:
+        wanted += [("POST", one.api)] * one.creates + [("PATCH", single)] * one.edits + [("DELETE", single)] * one.deletes
+    acts: list[Act] = [*one.acts, *(act for panel in one.panels for act in panel.acts)]
+    wanted += [(act.method, act.path) for act in acts]
+    wanted += [("GET", panel.api) for panel in one.panels if panel.api]
+    wanted += [("GET", download.path) for download in one.downloads]
+    wanted += [("GET", field.source) for field in fields_of(one) if field.source]
+
+    assert [one for one in wanted if not takes(app, one[1], one[0])] == []
+
+
+@every
+def test_its_links_lead_to_pages(app: Flask, one: Records) -> None:
+    links = {field.link for field in fields_of(one) if field.link} | {panel.link for panel in one.panels if panel.link}
+
+    assert [link for link in links | ({one.link} if one.link else set()) if not takes(app, link, "GET")] == []
+
+
+@every
+def test_its_rights_exist(one: Records) -> None:
+    acts = [*one.acts, *(act for panel in one.panels for act in panel.acts)]
+    named = {one.read, one.write or one.read, *(act.right for act in acts), *(download.right for download in one.downloads)}
+
+    assert named - ALL_RIGHTS == set()
+
+
+@every
+def test_it_is_complete(one: Records) -> None:
+    assert one.note, "one sentence for the hub"
+    assert one.columns
+    wrong = [field.name for field in fields_of(one) if (field.kind == "choice" and not field.choices)]
+    wrong += [field.name for field in [*one.fields, *one.filters] if field.kind == "reference" and not field.source]
+    assert wrong == []
+
+
+@every
+def test_the_api_sorts_and_filters_as_declared(as_role: LogIn, one: Records) -> None:
+    client = as_role("admin")
+    queries = [*({"sort": name} for name in one.sorts), *({"sort": f"-{name}"} for name in one.sorts)]
+    queries += [{field.sends or field.name: key} for field in one.filters for key, _word in field.choices]
+    queries += [{"search": "a"}] if one.searchable else []
+
+    answers = [(query, client.get(one.api, query_string={**one.extra, **query})) for query in queries]
+
+    assert [(query, answer.status_code, answer.text[:200]) for query, answer in answers if answer.status_code != 200] == []
+
+
+def test_addresses_are_unique() -> None:
+    paths = [one.path for one in RECORDS]
+
+    assert len(set(paths)) == len(paths)
+
+
+def test_the_hub_lists_what_a_person_may_read(as_role: LogIn) -> None:
+    page = as_role("viewer").get("/records").text
+
+    assert [one.path for one in RECORDS if f'href="/{one.path}"' in page] == [one.path for one in RECORDS if one.read in VIEWER]
+
+
+VIEWER = {"overview.read", "assets.read", "alerts.read", "readings.read", "downtime.read"}
+
+
+def test_a_reader_is_offered_nothing_that_changes(as_role: LogIn) -> None:
+    client = as_role("viewer")
+
+    for one in (one for one in RECORDS if one.read in VIEWER):
+        spec = spec_of(client.get(f"/{one.path}").text)
+        assert (spec["creates"], spec["edits"], spec["deletes"]) == (False, False, False), one.path
+        assert not spec.get("acts"), one.path
+
+
+def test_a_declaration_keeps_zero_and_leaves_defaults_out() -> None:
+    field = Field(name="quantity", label="Quantity", kind="integer", low=0, default=0)
+
+    assert plain(field) == {
+        "name": "quantity",
+        "label": "Quantity",
+        "kind": "integer",
+        "key": "id",
+        "shows": "name",
+        "low": 0,
+        "default": 0,
+    }
