@@ -13,15 +13,16 @@ from server import audit, bodies
 from server.models.alerts import AlertRecord
 from server.models.plant import Asset, Tag
 from server.models.work import Occurrence, WorkOrder
+from server.rules.notices import Topic
 from server.rules.policy import Route
 from server.rules.priorities import RANK, Priority, priority_for, time_left
-from server.rules.roles import Role
 from server.store import conditions, maintenance, orders
 from server.store.actor import SYSTEM
 from server.store.conditions import Condition, Folded
 from server.store.judgement import policy_for, route_of
-from server.store.notifications import Message, notify, people_with
+from server.store.notifications import Message, notify
 from server.store.outbox import Draft, emit
+from server.store.preferences import watchers
 from server.timestamps import from_ms
 
 
@@ -54,14 +55,22 @@ def pursue_held_back(session: Session, alert: AlertRecord, now: datetime, proof_
 
 
 def _call_attention(session: Session, alert: AlertRecord, now: datetime) -> None:
-    if alert.severity != Severity.CRITICAL:
-        return
+    """Tell those who want to hear of such an alert; a flood of one area is told as one."""
     if alert.asset_id is not None and maintenance.is_muted(session, alert.asset_id, now):
         return
-    people = people_with(session, alert.site_id, Role.MANAGER, Role.PLANNER)
     asset = session.get(Asset, alert.asset_id) if alert.asset_id is not None else None
-    title = f"{asset.code}: {alert.message}" if asset else alert.message
-    notify(session, people, Message("alert_critical", title, "", None, alert.id, alert.site_id), now)
+    severity = Severity(alert.severity)
+    message = Message(
+        kind="alert_critical" if severity is Severity.CRITICAL else "alert",
+        title=f"{asset.code}: {alert.message}" if asset else alert.message,
+        alert_id=alert.id,
+        site_id=alert.site_id,
+        topic=Topic.ALERT,
+        severity=severity,
+        area_id=asset.area_id if asset else None,
+        group=f"alerts:{asset.area_id if asset else 'none'}:{severity}",
+    )
+    notify(session, watchers(session, alert.site_id), message, now)
 
 
 def _press(session: Session, order: WorkOrder, alert: AlertRecord, now: datetime) -> None:
