@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask
 from flask_smorest import Api
 
@@ -10,23 +11,30 @@ from server.api import (
     assets,
     attachments,
     auth,
+    calibration_reviews,
+    calibrations,
     dashboard,
     docs,
     facts,
     frames,
     instruments,
+    maintenance,
     models,
     notifications,
     pairing,
+    preferences,
     readings,
     simulator,
     sources,
+    standards,
     steps,
     system,
     tags,
     tokens,
     work_orders,
 )
+from server.api.error_answers import ErrorAnswers
+from server.api.schema_names import schema_name
 from server.auth.guard import open_endpoints
 from server.http_input import IdConverter
 
@@ -35,16 +43,21 @@ RESOURCES = (
     assets,
     attachments,
     auth,
+    calibration_reviews,
+    calibrations,
     dashboard,
     facts,
     frames,
     instruments,
+    maintenance,
     models,
     notifications,
     pairing,
+    preferences,
     readings,
     simulator,
     sources,
+    standards,
     steps,
     system,
     tags,
@@ -74,7 +87,8 @@ def register(app: Flask) -> None:
         },
     )
     api = _ProblemApi()
-    api.init_app(app)
+    names = MarshmallowPlugin(schema_name_resolver=schema_name)
+    api.init_app(app, spec_kwargs={"marshmallow_plugin": names, "extra_plugins": [ErrorAnswers()]})
     api.register_converter(IdConverter, lambda _converter: {"type": "integer", "minimum": 1, "maximum": 2**31 - 1})
     api.spec.components.security_scheme(
         "bearer", {"type": "http", "scheme": "bearer", "description": "JWT of /api/auth/login or an opaque token"}
