@@ -29,6 +29,13 @@ def overview() -> Answer:
     return render_template("overview.html", active="overview", phone_url=url, qr=phone_link.qr_svg(url) if url else None)
 
 
+@pages.get("/andon")
+@right("overview.read")
+def andon() -> Answer:
+    """The board over the line: no control on it, and NO CONNECTION over all of it when the server is gone."""
+    return render_template("andon.html")
+
+
 @pages.get("/assets")
 @right("assets.read")
 def asset_list() -> Answer:

@@ -7,6 +7,7 @@ from flask import Response, jsonify
 from server.api.blueprint import resource
 from server.api.schemas import Body
 from server.auth.guard import current_user, right
+from server.backup import runs
 from server.services import services
 from server.store.summary import summary
 
@@ -18,6 +19,9 @@ blueprint = resource("dashboard", "Key figures")
 @right("overview.read")
 def get_summary() -> Response:
     """Open work, downtime, repair time, gaps and what happened last, of the caller's site."""
-    at = services()
+    at, user = services(), current_user()
     with at.database.transaction() as session:
-        return jsonify(summary(session, current_user().site_id, at.clock()))
+        body = summary(session, user.site_id, at.clock())
+        if user.may("system.read"):
+            body["backup"] = runs.newest(session, at.clock())
+        return jsonify(body)

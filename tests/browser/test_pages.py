@@ -141,6 +141,7 @@ def order(browser: Browser, instance: Instance, states: dict[str, Any]) -> str:
 PAGES = {
     "login": ("/login", "#employee_number"),
     "overview": ("/?stay=1", ".cell"),
+    "andon": ("/andon", ".board-cell"),
     "assets": ("/assets", "#asset-list tbody tr"),
     "machine": ("/assets/M2", "#chart canvas"),
     "printer": ("/assets/DMLS-1", "#legend .swatch"),
@@ -164,7 +165,7 @@ def test_page_is_sound(visit: Any, instance: Instance, order: str, name: str) ->
 
     visitor.open(path.format(order=order))
     expect(visitor.page.locator(sign).first).to_be_attached(timeout=20_000)
-    if name != "login":
+    if name not in {"login", "andon"}:
         visitor.is_live()
     for width, height in SIZES:
         visitor.page.set_viewport_size({"width": width, "height": height})
@@ -286,6 +287,20 @@ def test_a_dead_link_is_seen_and_heals_by_itself(visit: Any, instance: Instance)
 
     expect(strip).to_be_hidden(timeout=30_000)
     visitor.is_live()
+
+
+def test_the_andon_board_never_shows_a_calm_plant_without_a_connection(visit: Any, instance: Instance) -> None:
+    visitor = visit()
+    visitor.open("/andon")
+    calm = visitor.page.locator("#no-connection")
+    expect(visitor.page.locator(".board-cell").first).to_contain_text("M2")  # the loudest first
+    expect(visitor.page.locator(".board-cell.is-critical .board-since").first).not_to_be_empty()
+
+    with instance.frozen():
+        expect(calm).to_be_visible(timeout=10_000)
+        expect(calm).to_contain_text("NO CONNECTION")
+
+    expect(calm).to_be_hidden(timeout=30_000)
 
 
 def test_an_alarm_is_acknowledged_by_keys_alone(visit: Any, instance: Instance) -> None:

@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { showAlarmBar, tickAlarmBar } from "./alarmbar.js";
 import { Cell } from "./cells.js";
 import { byId, code, empty, fill, h, icon, setText, toast } from "./dom.js";
-import { initials, moment, time } from "./format.js";
+import { duration, initials, moment, time } from "./format.js";
 import { eventLine } from "./eventline.js";
 import { on, subscribe } from "./live.js";
 import { everyTick, now } from "./now.js";
@@ -63,6 +63,18 @@ function hours(s) {
   return `${Math.floor(min / 60)} h ${String(min % 60).padStart(2, "0")}`;
 }
 
+/** Only who may read the system's state is told; a night without a backup is amber. */
+function showBackup() {
+  if (!summary || !("backup" in summary)) return;
+  const made = summary.backup;
+  const late = !made?.at || made.failed || made.age_s > 26 * 3600;
+  const text = made?.failed ? _("The last backup failed: {why}", { why: made.failed }) : made?.at ? _("Last backup {time} ago", { time: duration(made.age_s * 1000) }) : _("No backup yet");
+  const place = byId("backup-age");
+  place.hidden = false;
+  place.classList.toggle("warn", late && Boolean(made));
+  fill(place, late && made ? [icon("warning-line"), " "] : null, text);
+}
+
 function showPeople() {
   const coming = [...orders.values()].filter((order) => order.assigned_to && ["assigned", "in_progress"].includes(order.status)).sort((a, b) => b.id - a.id);
   const rows = coming.slice(0, 3).map((order) =>
@@ -92,6 +104,7 @@ async function loadSummary() {
   summary = await get("/api/dashboard/summary");
   if (!events.length) events = (summary.events || []).filter(eventLine);
   showFigures();
+  showBackup();
   showEvents();
 }
 
