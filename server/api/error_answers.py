@@ -60,7 +60,7 @@ class ErrorAnswers(BasePlugin):
         """Document the refusals of every method of a path."""
         del path
         for method, operation in (operations or {}).items():
-            answers = operation.setdefault("responses", {})
+            answers = operation["responses"] = _merged(operation.get("responses", {}))
             wanted = _MEANING if method in {"post", "put", "patch", "delete"} else _MEANING.keys() - _BODIES
             answers.update({status: f"Problem{status}" for status in wanted})
             answers["default"] = "ProblemDefault"
@@ -68,3 +68,14 @@ class ErrorAnswers(BasePlugin):
                 operation.setdefault("parameters", []).append(dict(_IF_MATCH))
             if method == "post" and "201" in {str(status) for status in answers}:
                 operation.setdefault("parameters", []).append(dict(_IDEMPOTENCY_KEY))
+
+
+def _merged(answers: dict[Any, Any]) -> dict[str, Any]:
+    """One entry a status: what a route adds by hand (files beside JSON) joins what its schema says."""
+    found: dict[str, Any] = {}
+    for status, answer in answers.items():
+        known = found.setdefault(str(status), answer)
+        if known is not answer and isinstance(known, dict) and isinstance(answer, dict):
+            content = {**known.get("content", {}), **answer.get("content", {})}
+            found[str(status)] = {**known, **answer, "content": content}
+    return found
