@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from server.backup import runs
 from server.database import Database
+from server.store import calibration_due, usage
 
 log = logging.getLogger("worker")
 
@@ -28,7 +29,11 @@ class Task:
     run: Callable[[Session, datetime], object]
 
 
-TASKS: tuple[Task, ...] = (Task("backup", 60, runs.nightly),)
+TASKS: tuple[Task, ...] = (
+    Task("backup", 60, runs.nightly),
+    Task("overdue calibrations", 60, calibration_due.see_overdue),
+    Task("reorder proposals", 6 * 3600, usage.propose_everywhere),
+)
 
 
 @dataclass(slots=True)

@@ -8,8 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server.demo import plant
-from server.models.calibration import CalibrationRecord, MaintenanceRecord
+from server.models.calibration import CalibrationRecord, MaintenanceRecord, ReferenceStandard
 from server.models.plant import Asset, Instrument, Site, Tag
+from server.store import maintenance_records, numbers
 
 POINTS_PCT = (0, 25, 50, 75, 100)
 LAST_DONE = 0.4  # of the interval has passed since the last calibration
@@ -40,11 +41,30 @@ def add_instruments(session: Session, site: Site, now: datetime) -> None:
             calibrated_at=last,
             calibration_due=last + interval,
         )
-        session.add(instrument)
+        standard = _standard(site, instrument, now)
+        session.add_all([instrument, standard])
         session.flush()
-        for back, error in enumerate(reversed(row.found_errors_pct)):
-            session.add(_calibration(instrument, row, error, last - back * interval))
+        past = len(row.found_errors_pct) - 1
+        for back, error in enumerate(row.found_errors_pct):
+            record = _calibration(instrument, row, error, last - (past - back) * interval)
+            record.number, record.standard_id = f"CAL-{numbers.next_number(session, 'calibration')}", standard.id
+            session.add(record)
     session.add_all(_repairs(session, site, now))
+
+
+def _standard(site: Site, instrument: Instrument, now: datetime) -> ReferenceStandard:
+    return ReferenceStandard(
+        site_id=site.id,
+        serial=f"REF-{instrument.tag}",
+        name=f"Reference {instrument.type} standard",
+        type=instrument.type,
+        unit=instrument.unit,
+        range_low=instrument.range_low,
+        range_high=instrument.range_high,
+        certificate=f"K-{now.year}-{instrument.tag}",
+        calibrated_at=now - timedelta(days=90),
+        due=now + timedelta(days=275),
+    )
 
 
 def _calibration(instrument: Instrument, row: plant.InstrumentRow, error_pct: float, at: datetime) -> CalibrationRecord:
@@ -54,13 +74,18 @@ def _calibration(instrument: Instrument, row: plant.InstrumentRow, error_pct: fl
         instrument_id=instrument.id,
         performed_at=at,
         performed_by="S. Moreau",
-        standard=f"Reference {row.type} standard, certificate K-{at.year}-{instrument.id:03d}",
+        signature="S. Moreau",
+        standard=f"Reference {row.type} standard, certificate K-{at.year}-{instrument.tag}",
         as_found=points(instrument, error_pct),
         as_left=points(instrument, left),
         error_pct=error_pct,
+        left_error_pct=left,
         tolerance_pct=row.tolerance_pct,
-        passed=not failed,
+        found_passed=not failed,
+        passed=True,
+        interval_days=row.interval_days,
         next_due=at + timedelta(days=row.interval_days),
+        created_at=at,
         notes="Adjusted at zero and span." if failed else "",
     )
 
@@ -87,6 +112,7 @@ def _repairs(session: Session, site: Site, now: datetime) -> list[MaintenanceRec
     assets = {asset.code: asset for asset in session.scalars(select(Asset).where(Asset.site_id == site.id))}
     return [
         MaintenanceRecord(
+            number=maintenance_records.next_number(session),
             asset_id=assets[code].id,
             action=action,
             description=text,
