@@ -64,6 +64,7 @@ class Tag(msgspec.Struct, frozen=True, kw_only=True):
     drift: bool = True
     joint: bool = True  # part of the machine's joint models
     virtual: bool = False  # computed by the collector (statistics of a frame), not addressed
+    calibrated_at: int | None = None  # ms UTC of the instrument's last calibration: what was learned of the level before it is void
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):

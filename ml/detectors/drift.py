@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ml.arrays import Keyed
+from ml.arrays import Keyed, State
 from ml.channels import Channels
 from ml.detectors.drift_scale import TAU_S, TAU_SHIFTED_S, WINDOW_S, learn_scale
 from ml.scoring import Chunk, Flags, Floats, History, Ints, Learned, Score, undecided
@@ -30,7 +30,7 @@ class VDrift(Keyed):
     name = "drift"
     type = AlertType.DRIFT
     codes = ("drift_high", "drift_low")
-    STATE = ("sums", "counts", "total", "number", "cell", "first_cell", "m", "r", "before", "z", "good_t", "settle_t")
+    STATE = ("sums", "counts", "total", "number", "cell", "first_cell", "m", "r", "before", "z", "good_t", "settle_t", "calibrated_t")
     GROUP_STATE = ("alarm", "culprit_id", "onset", "rise_t", "stir")
 
     def __init__(self, channels: Channels, settings: Settings) -> None:
@@ -54,20 +54,39 @@ class VDrift(Keyed):
         self.culprit_id = np.zeros(groups, np.int64)  # a tag id, so that it survives a change of slots
         self.onset, self.rise_t = np.zeros(groups, np.int64), np.zeros(groups, np.int64)
         self.settle_t = np.full(n, NEVER)
+        self.calibrated_t = np.array([tag.calibrated_at or 0 for tag in channels.tags], np.int64)
         self.suspect = np.zeros(n, bool)  # another detector may name what these tags do; wait for its word
+
+    def adopt(self, state: State) -> None:
+        """Take over what is still here; a tag calibrated meanwhile starts anew at the level it has now."""
+        now = self.calibrated_t.copy()
+        super().adopt(state)
+        calibrated = np.flatnonzero(self.calibrated_t != now)
+        self.calibrated_t = now
+        self._forget(calibrated)
+
+    def _forget(self, slots: Ints) -> None:
+        """No level, no window; an alarm that these tags stand for ends, and is told with the next reading."""
+        self.m[slots] = self.r[slots] = self.before[slots] = np.nan
+        self.sums[slots], self.counts[slots] = 0.0, 0
+        self.total[slots] = self.number[slots] = self.z[slots] = 0
+        self.first_cell[slots] = self.cell[slots]
+        groups = self.channels.asset[slots]
+        blamed = groups[self.culprit_id[groups] == self.channels.ids[slots]]
+        self.alarm[blamed], self.culprit_id[blamed], self.stir[blamed] = False, 0, True
 
     def learn(self, history: History) -> Learned:
         """The scale of each tag; NaN where there is too little or nothing moves."""
         return learn_scale(history)
 
     def load(self, slots: Ints, learned: Learned) -> None:
-        """Put scales in force; the level of a tag that has none yet starts with the end of the baseline."""
+        """Put scales in force; the level of a tag that has none yet starts with the end of the baseline, unless it was calibrated since."""
         here = slots >= 0
         if not {"scale", "level", "level_t"} <= learned.keys():
             return
         s = slots[here]
         self.scale[s] = learned["scale"][here]
-        new = np.isnan(self.r[s])
+        new = np.isnan(self.r[s]) & (learned["level_t"][here] >= self.calibrated_t[s])
         self.r[s[new]] = learned["level"][here][new]
         self.good_t[s[new]] = learned["level_t"][here][new]
 

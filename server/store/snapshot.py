@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from realtime import snapshot as wire
 from realtime.events import SHARDS
+from server.models.calibration import CalibrationRecord
 from server.models.ml import MLModelVersion
-from server.models.plant import Asset, AssetClass, Baseline, FaultCode, MaintenanceWindow, Source, Tag, TagLimit
+from server.models.plant import Asset, AssetClass, Baseline, FaultCode, Instrument, MaintenanceWindow, Source, Tag, TagLimit
 from server.store import snapshot_version
 from server.timestamps import to_ms
 
@@ -74,8 +75,18 @@ def _tags(session: Session, asset_ids: set[int], sources: dict[int, Source]) -> 
     limits: dict[int, list[wire.Limit]] = {}
     for row in session.scalars(select(TagLimit).order_by(TagLimit.id)):
         limits.setdefault(row.tag_id, []).append(_limit(row))
+    calibrated = _calibrated(session)
     rows = session.scalars(select(Tag).where(Tag.deleted_at.is_(None)).order_by(Tag.id))
-    return [_tag(row, sources, limits.get(row.id, [])) for row in rows if row.asset_id in asset_ids]
+    return [_tag(row, sources, limits.get(row.id, []), calibrated.get(row.id)) for row in rows if row.asset_id in asset_ids]
+
+
+def _calibrated(session: Session) -> dict[int, int]:
+    """Last calibration of the instrument behind a tag, passed or not: the level may have been adjusted either way."""
+    query = select(Instrument.tag_id, func.max(CalibrationRecord.performed_at)).join(
+        CalibrationRecord, CalibrationRecord.instrument_id == Instrument.id
+    )
+    query = query.where(Instrument.deleted_at.is_(None), Instrument.tag_id.is_not(None)).group_by(Instrument.tag_id)
+    return {int(tag_id or 0): to_ms(at) for tag_id, at in session.execute(query)}
 
 
 def _limit(row: TagLimit) -> wire.Limit:
@@ -114,7 +125,7 @@ _SAME = [
 ]
 
 
-def _tag(row: Tag, sources: dict[int, Source], limits: list[wire.Limit]) -> wire.Tag:
+def _tag(row: Tag, sources: dict[int, Source], limits: list[wire.Limit], calibrated_at: int | None) -> wire.Tag:
     source = sources.get(row.source_id or 0)
     return wire.Tag(
         **{name: getattr(row, name) for name in _SAME},
@@ -125,6 +136,7 @@ def _tag(row: Tag, sources: dict[int, Source], limits: list[wire.Limit]) -> wire
         scale_raw=_pair(row.scale_raw),
         scale_eng=_pair(row.scale_eng),
         limits=limits,
+        calibrated_at=calibrated_at,
     )
 
 

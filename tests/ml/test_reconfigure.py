@@ -57,3 +57,40 @@ def test_alarm_of_a_tag_or_limit_that_is_gone_is_closed() -> None:
         gone = [f for f in closed if f.detector == "limits"]
         assert [(f.edge, f.key) for f in gone] == [("close", opened[0].key)]
         assert gone[0].score < gone[0].limit
+
+
+def test_calibration_of_an_instrument_starts_its_drift_anew() -> None:
+    made = running(120)
+    live = wander(3000, channels=2)[1920:]
+    found = []
+    for i in range(300):  # the level of tag 11 leaves its place
+        found += made.process([batch([11, 12, 31], [live[i][0] + 8, live[i][1], 7.0 + i % 5], T0 + (1920 + i) * 1000)])
+    assert [f.tag for f in found if f.detector == "drift" and f.edge == "open"] == ["T-11"]
+    other = made.drift.r[made.channels.slots_of(np.array([12], np.uint32))]
+
+    t = T0 + 2_220_000
+    calibrated, closed = made.reconfigured(snapshot(tag(11, limits=[HIGH], calibrated_at=t), *TAGS[1:], version=2), t)
+
+    slot = calibrated.channels.slots_of(np.array([11], np.uint32))
+    assert [(f.edge, f.tag) for f in closed if f.detector == "drift"] == [("close", "T-11")]
+    assert np.isnan(calibrated.drift.r[slot]).all()
+    assert calibrated.drift.r[calibrated.channels.slots_of(np.array([12], np.uint32))] == other
+    after = []
+    for i in range(300, 700):  # the new level is now the right one
+        after += calibrated.process([batch([11, 12, 31], [live[i][0] + 8, live[i][1], 7.0 + i % 5], T0 + (1920 + i) * 1000)])
+    assert [f for f in after if f.detector == "drift"] == []
+    assert abs(calibrated.drift.r[slot][0] - 58) < 2
+
+
+def test_a_restart_after_a_calibration_forgets_too_and_without_one_keeps_the_level() -> None:
+    made = running(120)
+    state = made.export()
+    slot = made.channels.slots_of(np.array([11], np.uint32))
+
+    same = engine(PLANT, model(PLANT, BASELINE))
+    same.adopt(state, T0)
+    later = engine(snapshot(tag(11, limits=[HIGH], calibrated_at=T0 + 1_900_000), *TAGS[1:], version=2), model(PLANT, BASELINE))
+    later.adopt(state, T0)
+
+    assert same.drift.r[slot] == made.drift.r[slot]
+    assert np.isnan(later.drift.r[slot]).all()
