@@ -7,9 +7,9 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from ar_feed.throttle import refuse_flood
 from server.auth.guard import public
 from server.errors import Invalid
+from server.flood import refuse_flood
 from server.problems import Problem, bad_request
 from server.services import services
 from server.store import pairing as store

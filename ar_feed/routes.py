@@ -13,11 +13,11 @@ from ar_feed import answers, cards, changes, events, evidence, glasses, live, me
 from ar_feed.markers import markers
 from ar_feed.operations import MAX_OPS
 from ar_feed.push import bound_tags
-from ar_feed.throttle import refuse_flood
 from realtime import historian
 from realtime.bus import now_ms
 from server.auth.guard import current_user, public, right
 from server.errors import Invalid
+from server.flood import refuse_flood
 from server.pictures import MAX_BYTES
 from server.services import services
 from server.store import facts

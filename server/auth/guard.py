@@ -12,6 +12,7 @@ from urllib.parse import quote
 from flask import Flask, Response, current_app, g, redirect, request
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
+from server.auth import refusals
 from server.auth.identity import by_bearer
 from server.auth.principal import Principal
 from server.auth.session import cookie_principal
@@ -41,6 +42,12 @@ def right(name: str) -> Callable[[View], View]:
 def public(view: View) -> View:
     """Mark a view that anyone may call."""
     return right(OPEN)(view)
+
+
+def own_csrf(view: View) -> View:
+    """Mark a public view whose form needs no cookie: what it brings instead, the view checks; no login stands behind it anyway."""
+    view.__dict__["sightline_own_csrf"] = True
+    return view
 
 
 def signed_in(view: View) -> View:
@@ -119,7 +126,7 @@ def _check_csrf(*, form_only: bool) -> None:
     """A cookie must bring its CSRF token on unsafe methods; an open route only where a foreign form could post to it."""
     if request.method in _SAFE or "Authorization" in request.headers:
         return
-    if form_only and request.mimetype not in _FORMS:
+    if form_only and (request.mimetype not in _FORMS or _brings_its_own()):
         return
     try:
         _csrf.protect()
@@ -127,8 +134,13 @@ def _check_csrf(*, form_only: bool) -> None:
         raise Problem(400, "csrf", error.description or "the CSRF token is missing or wrong") from error
 
 
+def _brings_its_own() -> bool:
+    return bool(getattr(current_app.view_functions[str(request.endpoint)], "sightline_own_csrf", False))
+
+
 def register(app: Flask) -> None:
     """Install the check; call it before any other before_request that trusts a user."""
     app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)
     _csrf.init_app(app)
     app.before_request(_judge)
+    refusals.register(app)

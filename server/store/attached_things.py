@@ -13,7 +13,9 @@ from sqlalchemy.orm import Session
 
 from server.errors import Forbidden, NotFound
 from server.models.calibration import CalibrationRecord
+from server.models.parts import Part
 from server.models.plant import Asset, AssetClass, Instrument
+from server.models.requests import FaultRequest
 from server.models.work import Procedure, WorkOrder
 from server.rules.roles import Role, may
 from server.store.actor import Person
@@ -57,6 +59,8 @@ THINGS: dict[str, Thing] = {
     "class": Thing(_class, "assets.read", ("classes.write",)),
     "work_order": Thing(lambda id_: select(WorkOrder.site_id).where(WorkOrder.id == id_), "orders.read", ("orders.work", "orders.create")),
     "calibration": Thing(_calibration, "calibrations.read", ("calibrations.write",)),
+    "part": Thing(lambda id_: select(Part.site_id).where(Part.id == id_, Part.deleted_at.is_(None)), "parts.read", ("parts.write",)),
+    "request": Thing(lambda id_: select(FaultRequest.site_id).where(FaultRequest.id == id_), "requests.read", ("requests.triage",)),
     "procedure": Thing(lambda id_: select(Procedure.site_id).where(Procedure.id == id_), "procedures.read", ("procedures.write",)),
 }
 

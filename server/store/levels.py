@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from server.models.parts import Reservation, StockLevel
+from server.models.parts import Reservation, StockLevel, StockMovement
+from server.models.work import WorkOrder
 from server.rules.stock import Level
 
 ZERO = Decimal(0)
@@ -40,3 +42,9 @@ def totals_of(session: Session, part_ids: Iterable[int]) -> dict[int, Level]:
         known = found.get(part_id, Level(ZERO, ZERO))
         found[part_id] = Level(known.on_hand + level.on_hand, known.reserved + level.reserved)
     return found
+
+
+def cost_of_order() -> ColumnElement[Any]:
+    """What the parts issued to an order cost, returns subtracted, as a column correlated with WorkOrder.id."""
+    worth = func.coalesce(func.sum(-StockMovement.quantity * StockMovement.unit_cost), 0)
+    return select(func.round(worth, 2)).where(StockMovement.order_id == WorkOrder.id).correlate(WorkOrder).scalar_subquery()

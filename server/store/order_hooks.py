@@ -9,11 +9,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Numeric, literal
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
 from server.models.work import WorkOrder
 from server.store.actor import Person
+from server.store.levels import cost_of_order
 
 BeforeCompletion = Callable[[Session, WorkOrder, Person, datetime], None]
 
@@ -23,4 +24,4 @@ BEFORE_COMPLETION: tuple[BeforeCompletion, ...] = ()
 
 def parts_cost() -> ColumnElement[Any]:
     """Cost of the parts issued to an order, as a column correlated with WorkOrder.id."""
-    return literal(0, Numeric(14, 2))
+    return cost_of_order()

@@ -202,6 +202,8 @@ def receive(session: Session, row: Purchase, store_id: int, arrivals: Sequence[A
     purchase_states.next_state(PurchaseState(row.state), PurchaseAction.RECEIVE_PART)
     parts.get_store(session, store_id, user)
     lines = {line.id: line for line, _part in lines_of(session, [row.id])}
+    if len({arrival.line_id for arrival in arrivals}) != len(arrivals):
+        raise Invalid("lines", "twice", "a line is named twice")
     for arrival in arrivals:
         _check_arrival(lines, arrival)
     locked = parts.lock_parts(session, {lines[arrival.line_id].part_id for arrival in arrivals}, user)
