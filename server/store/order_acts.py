@@ -21,8 +21,8 @@ from server.rules import work_order as rules
 from server.rules.proof import may_decide
 from server.rules.roles import Role
 from server.rules.work_order import OrderAction, OrderState
-from server.store import assets, completion, maintenance, procedures, proofs
-from server.store.actor import Person
+from server.store import assets, completion, labour, maintenance, order_links, procedures, proofs
+from server.store.actor import Person, has
 from server.store.notifications import Message, notify, people_with
 from server.store.order_rows import lock
 from server.store.outbox import Draft, emit
@@ -41,7 +41,7 @@ FIELDS: dict[OrderAction, frozenset[str]] = {
     OrderAction.HOLD: frozenset({"reason"}),
     OrderAction.PROBLEM: frozenset({"note"}),
     OrderAction.RESUME: frozenset(),
-    OrderAction.COMPLETE: frozenset({"notes", "verdict", "actual_minutes", "parts"}),
+    OrderAction.COMPLETE: frozenset({"notes", "verdict", "actual_minutes", "parts", "other_cost", "signature"}),
     OrderAction.VERIFY: frozenset({"notes"}),
     OrderAction.REOPEN: frozenset({"reason"}),
     OrderAction.CANCEL: frozenset({"reason"}),
@@ -53,6 +53,8 @@ WATCHED = (
     "problem",
     "verdict",
     "notes",
+    "parts",
+    "other_cost",
     "actual_min",
     "verified_by",
     "reopen_reason",
@@ -97,7 +99,7 @@ def act(session: Session, order_id: int, action: str, user: Person, now: datetim
 
 def _check_right(order: WorkOrder, action: OrderAction, user: Person, fields: dict[str, Any]) -> None:
     to_self = action is OrderAction.ASSIGN and fields.get("assignee_id") in {user.id, None}
-    if user.role is None or not rules.permitted(Role(user.role), action, to_self=to_self):
+    if not has(user, rules.right_for(action, to_self=to_self)):
         raise Forbidden("no_right", f"{user.name} may not {action} an order")
     if action in OF_ASSIGNEE and order.assignee_id not in {user.id, None}:
         raise Forbidden("not_assignee", "the order is somebody else's; take it over first")
@@ -159,21 +161,26 @@ def assign_to(session: Session, order: WorkOrder, person: User, by: Person, now:
 
 def _start(session: Session, act_: Act) -> None:
     order = act_.order
+    blocker = order_links.blocker_of(session, order)
+    if blocker is not None:
+        raise Conflict("blocked", f"{blocker} comes first", order.state)
     if order.assignee_id is None:
         order.assignee_id, order.assigned_at = act_.user.id, act_.now
     procedures.pin(session, order)
     order.started_at = act_.now
-    order.completed_at = order.completed_by_id = order.verdict = order.actual_min = None
+    order.completed_at = order.completed_by_id = order.verdict = order.actual_min = order.signature = None
 
 
-def _hold(_session: Session, act_: Act) -> None:
+def _hold(session: Session, act_: Act) -> None:
     act_.order.hold_reason = act_.words("reason")
+    labour.stop_all(session, act_.order.id, act_.now)
 
 
 def _problem(session: Session, act_: Act) -> None:
     order = act_.order
     order.problem = act_.words("note")
     order.hold_reason = order.problem
+    labour.stop_all(session, order.id, act_.now)
     people = people_with(session, order.site_id, Role.MANAGER, Role.PLANNER)
     message = Message("order_problem", f"{order.number}: problem reported", order.problem, order.id, None, order.site_id)
     notify(session, people, message, act_.now)
@@ -205,6 +212,7 @@ def _reopen(session: Session, act_: Act) -> None:
 
 
 def _cancel(session: Session, act_: Act) -> None:
+    labour.stop_all(session, act_.order.id, act_.now)
     act_.order.cancel_reason = act_.words("reason")
     act_.order.cancelled_at = act_.now
     proofs.leave(session, act_.order, act_.now, "order cancelled")
