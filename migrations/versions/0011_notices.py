@@ -98,6 +98,7 @@ def upgrade() -> None:
         sa.Column("report", sa.String(length=64), nullable=False),
         sa.Column("format", sa.String(length=64), nullable=False),
         sa.Column("rrule", sa.String(length=200), nullable=False),
+        sa.Column("at", sa.String(length=64), server_default="06:00", nullable=False),
         sa.Column("span_days", sa.Integer(), server_default="7", nullable=False),
         sa.Column("filters", postgresql.JSONB(), server_default=sa.text("'{}'::jsonb"), nullable=False),
         sa.Column("recipients", postgresql.JSONB(), server_default=sa.text("'[]'::jsonb"), nullable=False),

@@ -26,6 +26,7 @@ class ReportSchedule(Base):
     report: Mapped[Code]
     format: Mapped[Code]  # csv xlsx pdf
     rrule: Mapped[Words]
+    at: Mapped[Code] = mapped_column(server_default="06:00", default="06:00")  # time of day by the site's clock
     span_days: Mapped[int] = mapped_column(server_default="7", default=7)
     filters: Mapped[Json] = mapped_column(server_default=EMPTY, default=dict)  # {"area"?, "asset"?, "search"?}
     recipients: Mapped[JsonList] = mapped_column(server_default=NONE, default=list)  # ids of people of the site
