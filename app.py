@@ -90,6 +90,7 @@ def _doors(own: SocketDoors) -> Doors:
     return Doors(
         authenticate=own.authenticate,
         still_valid=own.still_valid,
+        may_ask=own.may_ask,
         sees_asset=own.sees_asset,
         sees_fact=own.sees_fact,
         facts_since=own.facts_since,

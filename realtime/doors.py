@@ -37,6 +37,7 @@ class Doors:
 
     authenticate: Callable[[Mapping[str, Any], object], Any | None]
     still_valid: Callable[[Any], bool]
+    may_ask: Callable[[Any, str], bool]
     sees_asset: Callable[[Any, Asset], bool]
     sees_fact: Callable[[Any, Fact], bool]
     facts_since: Callable[[int | None, int], FactsPage | None]

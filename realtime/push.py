@@ -12,16 +12,14 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 import orjson
-import psycopg2
 import redis
 from flask import Flask, request
 from flask_socketio import ConnectionRefusedError as Refused
 from flask_socketio import SocketIO
-from sqlalchemy.exc import SQLAlchemyError
 
 from realtime.bus import Bus
 from realtime.doors import Doors
-from realtime.errors import BusUnavailable, SightlineError
+from realtime.errors import BusUnavailable
 from realtime.events import Batch, Fact
 from realtime.listen import CUT, FactListener, LiveListener, PlantCopy
 from realtime.live import LiveTable, pause_after
@@ -29,6 +27,7 @@ from realtime.outlets import Outlet, Outlets
 from realtime.packets import Json, event, shared
 from realtime.settings import Settings
 from realtime.snapshot import Tag
+from realtime.socket_answers import STORE_AWAY, answered, refusal
 from realtime.views import View, ViewRefused, resolve
 
 log = logging.getLogger(__name__)
@@ -41,8 +40,6 @@ RESUME_LIMIT = 1000
 REQUESTS = 40  # subscribe and resume per socket in REQUESTS_S
 REQUESTS_S = 10.0
 
-STORE_AWAY = (SightlineError, SQLAlchemyError, psycopg2.Error)
-
 
 def announce_cut(bus: Bus, user: int) -> None:
     """Have every web process close the sockets of a user who was logged out or deactivated; raises BusUnavailable."""
@@ -50,10 +47,6 @@ def announce_cut(bus: Bus, user: int) -> None:
         bus.client.publish(bus.key(CUT), user)
     except redis.RedisError as error:
         raise BusUnavailable(f"bus: {error}") from error
-
-
-def _refusal(code: str, message: str) -> dict[str, Any]:
-    return {"ok": False, "code": code, "error": message}
 
 
 class Push:
@@ -143,20 +136,23 @@ class Push:
         self.outlets.remove(request.sid)  # type: ignore[attr-defined]
 
     def _on_subscribe(self, wanted: object = None) -> dict[str, Any]:
+        return answered("subscribe", lambda: self._subscribe(self._asking("subscribe"), wanted))
+
+    def _subscribe(self, outlet: Outlet, wanted: object) -> dict[str, Any]:
+        view, tags = self._resolve(outlet, wanted)
+        self._refill(view)
+        return self._subscribed(outlet, view, tags)
+
+    def _asking(self, asked: str) -> Outlet:
+        """The socket that asks; raises ViewRefused where it may not."""
         outlet = self.outlets.get(request.sid)  # type: ignore[attr-defined]
         if outlet is None:
-            return _refusal("unauthorized", "connect first")
+            raise ViewRefused("unauthorized", "connect first")
+        if not self._doors.may_ask(outlet.principal, asked):
+            raise ViewRefused("forbidden", "your account lacks the right for this")
         if not outlet.may_ask(time.monotonic(), REQUESTS, REQUESTS_S):
-            return _refusal("too_fast", f"{REQUESTS} requests in {REQUESTS_S:.0f} s at most")
-        try:
-            view, tags = self._resolve(outlet, wanted)
-            self._refill(view)
-        except ViewRefused as refused:
-            return _refusal(refused.code, str(refused))
-        except STORE_AWAY as error:
-            log.warning("subscribe: the database is away: %s", error)
-            return _refusal("unavailable", "the database does not answer; try again")
-        return self._subscribed(outlet, view, tags)
+            raise ViewRefused("too_fast", f"{REQUESTS} requests in {REQUESTS_S:.0f} s at most")
+        return outlet
 
     def _resolve(self, outlet: Outlet, wanted: object) -> tuple[View, list[Tag]]:
         if isinstance(wanted, dict) and "task" in wanted:
@@ -187,17 +183,13 @@ class Push:
         }
 
     def _on_resume(self, wanted: object = None) -> dict[str, Any]:
-        outlet = self.outlets.get(request.sid)  # type: ignore[attr-defined]
         since = wanted.get("since") if isinstance(wanted, dict) else None
-        if outlet is None or isinstance(since, bool) or not (since is None or (isinstance(since, int) and 0 <= since < 2**53)):
-            return _refusal("invalid", "since: a sequence number is wanted")
-        if not outlet.may_ask(time.monotonic(), REQUESTS, REQUESTS_S):
-            return _refusal("too_fast", f"{REQUESTS} requests in {REQUESTS_S:.0f} s at most")
-        try:
-            page = self._doors.facts_since(since, RESUME_LIMIT)
-        except STORE_AWAY as error:
-            log.warning("resume: the database is away: %s", error)
-            return _refusal("unavailable", "the database does not answer; try again")
+        if isinstance(since, bool) or not (since is None or (isinstance(since, int) and 0 <= since < 2**53)):
+            return refusal("invalid", "since: a sequence number is wanted")
+        return answered("resume", lambda: self._resume(self._asking("resume"), since))
+
+    def _resume(self, outlet: Outlet, since: int | None) -> dict[str, Any]:
+        page = self._doors.facts_since(since, RESUME_LIMIT)
         if page is None:
             return {"reset": True}
         facts = [asdict(fact) for fact in page.facts if self._doors.sees_fact(outlet.principal, fact)]

@@ -16,6 +16,16 @@ from server.problems import Problem
 from server.services import Services
 from server.store import facts as facts_store
 
+# What a socket may ask: any of the rights is enough; `connect` and `disconnect` are for whoever `authenticate` lets in.
+CONNECTED = "connected"
+SOCKET_RIGHTS: dict[str, frozenset[str]] = {
+    "connect": frozenset({CONNECTED}),
+    "disconnect": frozenset({CONNECTED}),
+    "subscribe": frozenset({"readings.read", "ar.read"}),
+    "resume": frozenset({"overview.read", "ar.read"}),
+}
+SOCKET_KINDS = frozenset({"user", "api", "paired"})  # devices that only post and contractors have no socket
+
 # By the first word of a fact's name; a headset gets the feed's bodies of its own tasks instead.
 FACT_RIGHTS = {
     "alert": "alerts.read",
@@ -35,7 +45,7 @@ class SocketDoors:
         self._key = key
 
     def authenticate(self, _environ: Mapping[str, Any], auth: object) -> Principal | None:
-        """By `auth={"token": ...}` when there is one, else by the handshake's cookie; devices that only post are refused."""
+        """By `auth={"token": ...}` when there is one, else by the handshake's cookie; who has no business here is refused."""
         token = auth.get("token") if isinstance(auth, dict) else None
         if token is None:
             return cookie_principal()
@@ -46,7 +56,12 @@ class SocketDoors:
                 principal = identity.by_bearer(session, token, self._key, self._at.clock())
         except Problem:
             return None
-        return None if principal.kind == "ingest" else principal
+        return principal if principal.kind in SOCKET_KINDS else None
+
+    def may_ask(self, principal: Principal, event: str) -> bool:
+        """Whether the rights cover an event that a socket sends; an event that nobody declared is refused."""
+        needed = SOCKET_RIGHTS.get(event, frozenset())
+        return CONNECTED in needed or bool(needed & principal.rights)
 
     def still_valid(self, principal: Principal) -> bool:
         """True while the login or token of an open socket counts."""

@@ -13,10 +13,10 @@ from pathlib import Path
 from realtime.bus import Bus
 from realtime.snapshot import Snapshot
 from realtime.supervise import heartbeats
-from server import audit
 from server.database import Database
 from server.judging import judge_window
 from server.rules.proof import ProofState
+from server.sealing import Sealer
 from server.store import alerts, assets, background, conditions, liveness, maintenance, proofs, pursuit, snapshot, snapshot_version
 from server.store.actor import SYSTEM
 from server.upkeep import Upkeep
@@ -35,10 +35,12 @@ class Schedule:
     audit_head: Path
     clock: Callable[[], datetime]
     upkeep: Upkeep = field(init=False)
+    sealer: Sealer = field(init=False)
     counts: dict[str, int] = field(default_factory=lambda: {"proved": 0, "reopened": 0, "decisions": 0, "sealed": 0, "published": 0})
 
     def __post_init__(self) -> None:
         self.upkeep = Upkeep(self.database)
+        self.sealer = Sealer(self.database, self.audit_key, self.audit_head)
 
     def run(self) -> None:
         """Every task once; raises BusUnavailable or a database error."""
@@ -91,14 +93,10 @@ class Schedule:
             background.give_up(session, self.bus, self.clock())
 
     def seal_audit(self) -> None:
-        """Chain new audit rows and note the end of the chain outside the database."""
-        while True:
-            with self.database.transaction() as session:
-                head = audit.seal(session, self.audit_key)
-            if head is None:
-                return
-            audit.note_head(self.audit_head, head)
-            self.counts["sealed"] = head.seq
+        """Chain new audit rows, note the end of the chain outside the database and anchor it."""
+        sealed = self.sealer.run(self.clock())
+        if sealed is not None:
+            self.counts["sealed"] = sealed
 
     def restore_snapshot(self) -> None:
         """Publish the plant snapshot where the bus has none or an older one."""

@@ -23,6 +23,7 @@ from server import audit_files
 from server.beacon import Beacon
 from server.database import Database
 from server.folding import fold_finding
+from server.herald import Herald
 from server.leadership import Leadership
 from server.mail import Postman
 from server.relay import OutboxBell, Relay
@@ -38,6 +39,7 @@ GROUP = "worker"
 LEADER_NAME = "leader"  # the next leader reads what the last one left pending at once
 AWAY = (BusUnavailable, OperationalError, psycopg2.OperationalError, psycopg2.InterfaceError)
 SCHEDULE_EVERY_S = 1.0
+WEBHOOKS_EVERY_S = 1.0
 MAIL_EVERY_S = 2.0
 
 
@@ -142,7 +144,7 @@ class Leader:
 
     def serve(self) -> None:
         """Work until stopped or until something is away; raises what AWAY names, so that the caller stands again later."""
-        beside = (self._relay_facts, self._keep_time, self._send_mail)
+        beside = (self._relay_facts, self._keep_time, self._send_mail, self._tell_webhooks)
         threads = [threading.Thread(target=self._guard, args=(work,), daemon=True) for work in beside]
         for thread in threads:
             thread.start()
@@ -198,6 +200,11 @@ class Leader:
     def _send_mail(self) -> None:
         while not self._over.wait(MAIL_EVERY_S):
             self._postman.run()
+
+    def _tell_webhooks(self) -> None:
+        herald = Herald(self.database, self._at.settings, utc_now)
+        while not self._over.wait(WEBHOOKS_EVERY_S):
+            herald.run()
 
     def _beat(self) -> None:
         counters = self._folder.counters

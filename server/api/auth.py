@@ -9,7 +9,7 @@ from flask import Response, current_app, jsonify, request
 
 from server.api.blueprint import resource, text
 from server.api.schemas import Body
-from server.auth import login
+from server.auth import login, reset
 from server.auth.guard import current_user, public, signed_in
 from server.auth.principal import Principal
 from server.auth.session import end_login
@@ -31,6 +31,19 @@ class PasswordChange(ma.Schema):
     """The old and the new password."""
 
     old_password = text(1024, required=True, load_only=True)
+    password = text(1024, required=True, load_only=True)
+
+
+class ResetRequest(ma.Schema):
+    """Whose password was forgotten: an employee number or an e-mail address."""
+
+    who = text(200, required=True)
+
+
+class NewPassword(ma.Schema):
+    """The token of the mail and the new password."""
+
+    token = text(200, required=True, load_only=True)
     password = text(1024, required=True, load_only=True)
 
 
@@ -114,4 +127,24 @@ def log_out() -> Response:
 def change_password(body: dict[str, str]) -> Response:
     """Change the caller's password; every login of theirs ends."""
     login.change_password(current_user().id, body["old_password"], body["password"], client_address())
+    return Response(status=204)
+
+
+@blueprint.route("/auth/password-reset", methods=["POST"])
+@blueprint.arguments(ResetRequest)
+@blueprint.response(202)
+@public
+def ask_reset(body: dict[str, str]) -> Response:
+    """Mail a link to a new password, for 30 minutes and one use; the answer is the same whether the person exists."""
+    reset.ask(body["who"], client_address())
+    return Response(status=202)
+
+
+@blueprint.route("/auth/password-reset/confirm", methods=["POST"])
+@blueprint.arguments(NewPassword)
+@blueprint.response(204)
+@public
+def finish_reset(body: dict[str, str]) -> Response:
+    """Set the new password with the mail's token; every login of the person ends."""
+    reset.finish(body["token"], body["password"], client_address())
     return Response(status=204)

@@ -1,26 +1,30 @@
-"""Tokens of devices that post readings, and API keys: made once, shown once, listed and revoked."""
+"""Tokens of devices that post readings, and API keys of people: made once, shown once, listed and revoked."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import marshmallow as ma
 from flask import Response, jsonify
-from sqlalchemy import select
 
-from server import audit
 from server.api.blueprint import Whole, resource, text
 from server.api.schemas import Body
-from server.auth import device_tokens
-from server.auth.guard import current_user, right
+from server.auth.guard import current_user, right, signed_in
 from server.auth.session import cut_sockets
-from server.errors import NotFound
 from server.models.feed import DeviceToken
 from server.services import services
+from server.store import tokens
 from server.timestamps import rfc3339
 
-blueprint = resource("tokens", "Tokens of devices")
+blueprint = resource("tokens", "Tokens of devices, and API keys of people")
+
+KINDS = ("ingest", "api", "paired")
+
+
+class TokensQuery(ma.Schema):
+    """Which tokens."""
+
+    kind = ma.fields.String(load_default=None, validate=ma.validate.OneOf(KINDS))
 
 
 class NewToken(ma.Schema):
@@ -31,19 +35,39 @@ class NewToken(ma.Schema):
     days = Whole(low=1, high=3650, load_default=None, allow_none=True, metadata={"description": "null: until revoked"})
 
 
-def _body(row: DeviceToken) -> dict[str, Any]:
+class NewKey(ma.Schema):
+    """An API key: its name, and which of the caller's rights it has."""
+
+    name = text(100, required=True)
+    scopes = ma.fields.List(
+        text(64), required=True, validate=ma.validate.Length(1, 100), metadata={"description": "rights of GET /api/auth/me"}
+    )
+    days = Whole(low=1, high=3650, load_default=365, allow_none=True, metadata={"description": "null: until revoked"})
+
+
+def _body(row: DeviceToken, person: str | None = None) -> dict[str, Any]:
     times = {name: rfc3339(getattr(row, name)) for name in ("created_at", "expires_at", "last_used_at", "revoked_at")}
-    return {"id": row.id, "kind": row.kind, "name": row.name, "user": row.user_id, **times}
+    return {"id": row.id, "kind": row.kind, "name": row.name, "user": row.user_id, "person": person, "scopes": row.scopes, **times}
+
+
+def _shown_once(wanted: tokens.Wanted) -> Response:
+    at, caller = services(), current_user()
+    with at.database.transaction() as session:
+        row, secret = tokens.make(session, wanted, caller, at.clock())
+        answer = jsonify({**_body(row), "token": secret})
+    answer.status_code = 201
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 @blueprint.route("/tokens")
+@blueprint.arguments(TokensQuery, location="query")
 @blueprint.response(200, Body)
 @right("sources.write")
-def list_tokens() -> Response:
-    """Tokens of the site that are not revoked, paired devices included."""
-    query = select(DeviceToken).where(DeviceToken.site_id == current_user().site_id, DeviceToken.revoked_at.is_(None))
+def list_tokens(query: dict[str, Any]) -> Response:
+    """Tokens of the site that are not revoked, paired devices and people's keys included."""
     with services().database.transaction() as session:
-        items = [_body(row) for row in session.scalars(query.order_by(DeviceToken.id.desc()).limit(1000))]
+        items = [_body(row, person) for row, person in tokens.of_site(session, current_user().site_id, query["kind"])]
     return jsonify(items=items, total=len(items))
 
 
@@ -52,27 +76,9 @@ def list_tokens() -> Response:
 @blueprint.response(201, Body)
 @right("sources.write")
 def make_token(body: dict[str, Any]) -> Response:
-    """Make a token; `token` is shown this once. An `api` token acts as the caller."""
-    at, caller = services(), current_user()
-    secret, now = device_tokens.new_secret(), at.clock()
-    row = DeviceToken(
-        token_hash=device_tokens.digest(secret),
-        kind=body["kind"],
-        name=body["name"],
-        user_id=caller.id if body["kind"] == "api" else None,
-        site_id=caller.site_id,
-        created_at=now,
-        expires_at=now + timedelta(days=body["days"]) if body["days"] else None,
-    )
-    with at.database.transaction() as session:
-        session.add(row)
-        session.flush()
-        change = audit.Change("create", "device_token", row.id, row.site_id, None, {"kind": row.kind, "name": row.name})
-        audit.record(session, change, caller, now)
-    answer = jsonify({**_body(row), "token": secret})
-    answer.status_code = 201
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    """Make a token; `token` is shown this once. An `api` token acts as the caller with all the caller's rights."""
+    scopes = tuple(current_user().rights) if body["kind"] == "api" else ()
+    return _shown_once(tokens.Wanted(body["kind"], body["name"], body["days"], scopes))
 
 
 @blueprint.route("/tokens/<id:token_id>", methods=["DELETE"])
@@ -82,12 +88,40 @@ def revoke_token(token_id: int) -> Response:
     """Revoke a token; its sockets close."""
     at, caller = services(), current_user()
     with at.database.transaction() as session:
-        row = session.get(DeviceToken, token_id, with_for_update=True)
-        if row is None or row.site_id != caller.site_id:
-            raise NotFound("token", token_id)
-        row.revoked_at = row.revoked_at or at.clock()
-        change = audit.Change("revoke", "device_token", row.id, row.site_id, {"revoked_at": None}, {"revoked_at": row.revoked_at})
-        audit.record(session, change, caller, at.clock())
+        row = tokens.get_token(session, token_id, caller)
+        tokens.revoke(session, row, caller, at.clock())
     if row.user_id is not None:
         cut_sockets(at.bus, row.user_id)
+    return Response(status=204)
+
+
+@blueprint.route("/api-keys")
+@blueprint.response(200, Body)
+@signed_in
+def list_keys() -> Response:
+    """The caller's own keys that are alive."""
+    at, caller = services(), current_user()
+    with at.database.transaction() as session:
+        items = [_body(row, caller.name) for row in tokens.keys_of(session, caller.id, at.clock())]
+    return jsonify(items=items, total=len(items))
+
+
+@blueprint.route("/api-keys", methods=["POST"])
+@blueprint.arguments(NewKey)
+@blueprint.response(201, Body)
+@signed_in
+def make_key(body: dict[str, Any]) -> Response:
+    """Make a key that acts as the caller within its scopes; `token` is shown this once."""
+    return _shown_once(tokens.Wanted("api", body["name"], body["days"], tuple(set(body["scopes"]))))
+
+
+@blueprint.route("/api-keys/<id:token_id>", methods=["DELETE"])
+@blueprint.response(204)
+@signed_in
+def revoke_key(token_id: int) -> Response:
+    """Revoke an own key; its sockets close."""
+    at, caller = services(), current_user()
+    with at.database.transaction() as session:
+        tokens.revoke(session, tokens.own_key(session, token_id, caller), caller, at.clock())
+    cut_sockets(at.bus, caller.id)
     return Response(status=204)

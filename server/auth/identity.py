@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -10,11 +11,12 @@ from server.auth import device_tokens, jwt_tokens
 from server.auth.principal import Kind, Login, Principal, narrowed
 from server.auth.revocation import is_revoked
 from server.models.feed import DeviceToken
-from server.models.people import User
+from server.models.people import ContractorLink, User
 from server.problems import unauthorized
 from server.rules.roles import rights_of
 
 _DEVICE_KINDS: dict[str, Kind] = {"paired": "paired", "ingest": "ingest", "api": "api"}
+USED_EVERY = timedelta(minutes=1)  # `last_used_at` is written no more often
 
 
 def of_user(user: User, kind: Kind = "user", *, login: Login | None = None, token_id: int | None = None) -> Principal:
@@ -46,15 +48,30 @@ def by_login(session: Session, user_id: int, login: Login, now: datetime) -> Pri
 
 def by_bearer(session: Session, token: str, key: bytes, now: datetime) -> Principal:
     """The principal of an Authorization header's token, JWT or opaque; raises Problem 401."""
-    if token.count(".") != 2:  # no JWT
+    if token.startswith(device_tokens.CONTRACT_PREFIX):
+        found = by_link(session, token, now)
+    elif token.count(".") != 2:  # no JWT
         row = device_tokens.live_token(session, token, now)
         found = None if row is None else _of_device(session, row)
+        if row is not None:
+            _note_use(row, now)
     else:
         claims = jwt_tokens.decode(token, key)
         found = by_login(session, claims.user_id, claims.login, now)
     if found is None:
         raise unauthorized("the token is not valid or has ended")
     return found
+
+
+def by_link(session: Session, token: str, now: datetime) -> Principal | None:
+    """The contractor behind a link's token, seeing one order; None when the link has ended or was revoked."""
+    link = device_tokens.live_link(session, token, now)
+    if link is None:
+        return None
+    _note_use(link, now)
+    made = of_user(session.get_one(User, link.user_id), "contractor", token_id=link.id)
+    rights = made.rights if link.may_work else frozenset({"contract.read"})
+    return replace(made, rights=rights, order_id=link.order_id)
 
 
 def still_valid(session: Session, principal: Principal, now: datetime) -> bool:
@@ -65,6 +82,11 @@ def still_valid(session: Session, principal: Principal, now: datetime) -> bool:
     return principal.login is not None and by_login(session, principal.id, principal.login, now) is not None
 
 
+def _note_use(row: DeviceToken | ContractorLink, now: datetime) -> None:
+    if row.last_used_at is None or now - row.last_used_at >= USED_EVERY:
+        row.last_used_at = now
+
+
 def _of_device(session: Session, row: DeviceToken) -> Principal | None:
     kind = _DEVICE_KINDS[row.kind]
     if kind == "ingest":
@@ -72,4 +94,10 @@ def _of_device(session: Session, row: DeviceToken) -> Principal | None:
             id=row.id, name=row.name, role=None, rights=narrowed(kind, frozenset()), site_id=row.site_id, kind=kind, token_id=row.id
         )
     user = session.get(User, row.user_id) if row.user_id is not None else None
-    return of_user(user, kind, token_id=row.id) if user is not None and user.active else None
+    if user is None or not user.active:
+        return None
+    made = of_user(user, kind, token_id=row.id)
+    if kind == "api" and row.scopes:  # keys from before scopes have none: all rights of their user
+        scope = frozenset(row.scopes)
+        return replace(made, scope=scope, rights=made.rights & scope)
+    return made

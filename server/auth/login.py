@@ -13,8 +13,11 @@ from server.auth.session import cut_sockets
 from server.errors import Invalid, NotFound
 from server.models.people import User
 from server.services import Services, services
+from server.store.actor import Actor
 
 log = logging.getLogger("server.auth")
+
+NOBODY = Actor(None, "nobody", None, None)  # who did not get in
 
 
 def authenticate(employee_number: str, password: str, address: str) -> User | None:
@@ -26,11 +29,21 @@ def authenticate(employee_number: str, password: str, address: str) -> User | No
     if user is None or not right or not user.active:
         throttle.failed(at.bus, employee_number, address)
         log.info("login refused for %.64r from %s", employee_number, address)
+        _note_refusal(at, user, employee_number, address)
         return None
     throttle.succeeded(at.bus, employee_number, address)
     if passwords.needs_new_hash(user.password_hash):
         _store(at, user.id, passwords.hash_password(password))
     return user
+
+
+def _note_refusal(at: Services, user: User | None, employee_number: str, address: str) -> None:
+    """Refused tries stand in the audit trail too; the back-off bounds their number."""
+    number = employee_number.strip()[:64]
+    known, site = (user.id, user.site_id) if user else (None, None)
+    change = audit.Change("refuse_login", "user", known, site, None, {"employee_number": number, "address": address})
+    with at.database.transaction() as session:
+        audit.record(session, change, NOBODY, at.clock())
 
 
 def access_token(user: User, key: bytes) -> tuple[str, int]:
@@ -69,7 +82,9 @@ def change_password(user_id: int, old: str, new: str, address: str) -> None:
 
 def _find(at: Services, employee_number: str) -> User | None:
     with at.database.transaction() as session:
-        return session.scalars(select(User).where(User.employee_number == employee_number.strip())).one_or_none()
+        return session.scalars(
+            select(User).where(User.employee_number == employee_number.strip(), User.contractor.is_(False))
+        ).one_or_none()
 
 
 def _store(at: Services, user_id: int, hashed: str) -> None:

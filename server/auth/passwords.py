@@ -1,7 +1,11 @@
-"""Passwords as argon2id. Hashing takes 0.2 s of CPU, so a patched process does it in a real thread."""
+"""Passwords as argon2id. Hashing takes 0.2 s of CPU, so a patched process does it in a real thread.
+
+bcrypt hashes of older systems are verified, and replaced at the first right password.
+"""
 
 from __future__ import annotations
 
+import bcrypt
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
@@ -10,6 +14,8 @@ from server.off_hub import off_the_hub
 
 MIN_LENGTH = 12
 MAX_LENGTH = 256
+BCRYPT = ("$2a$", "$2b$", "$2y$")
+BCRYPT_BYTES = 72  # older libraries hashed no more and said nothing; the one we have refuses longer ones
 _hasher = PasswordHasher()
 # Verified against where the user is unknown, so that the answer takes as long as for a known one.
 _NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHRzb21lc2FsdA$YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXoxMjM0NTY"
@@ -22,9 +28,21 @@ def hash_password(password: str) -> str:
 
 
 def _matches(stored: str, password: str) -> bool:
+    if stored.startswith(BCRYPT):
+        return _matches_bcrypt(stored, password)
     try:
         return _hasher.verify(stored, password)
     except (VerificationError, InvalidHashError):
+        return False
+
+
+def _matches_bcrypt(stored: str, password: str) -> bool:
+    # a C string ends at its NUL: bcrypt would take the part before it for the whole
+    if "\0" in password:
+        return False
+    try:
+        return bcrypt.checkpw(password.encode()[:BCRYPT_BYTES], stored.encode())
+    except ValueError:  # a damaged hash
         return False
 
 
@@ -35,8 +53,8 @@ def is_right(stored: str | None, password: str) -> bool:
 
 
 def needs_new_hash(stored: str) -> bool:
-    """True when the parameters have grown since it was stored."""
-    return _hasher.check_needs_rehash(stored)
+    """True when the parameters have grown since it was stored, or it is another system's."""
+    return stored.startswith(BCRYPT) or _hasher.check_needs_rehash(stored)
 
 
 def check_strength(password: str, *names: str) -> None:

@@ -1,11 +1,13 @@
-"""Who asks: a person by cookie, JWT or API key, a device that posts readings, or a paired headset. Pure."""
+"""Who asks: a person by cookie, JWT or API key, a device that posts readings, a paired headset, or a contractor by link. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["user", "api", "paired", "ingest"]
+from server.rules.roles import CONTRACT
+
+Kind = Literal["user", "api", "paired", "ingest", "contractor"]
 
 # What a token may do at most, whoever stands behind it; None = everything its user may.
 SCOPES: dict[Kind, frozenset[str] | None] = {
@@ -13,6 +15,7 @@ SCOPES: dict[Kind, frozenset[str] | None] = {
     "api": None,
     "paired": frozenset({"ar.read", "ar.write"}),
     "ingest": frozenset({"readings.write"}),
+    "contractor": CONTRACT,
 }
 
 
@@ -27,7 +30,10 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Judged once a request. id: the user's, for kind ingest the token's own."""
+    """Judged once a request. id: the user's, for kind ingest the token's own.
+
+    scope: what an API key was made for, None = everything its user may; the stores ask it too. order_id: a contractor's one order.
+    """
 
     id: int
     name: str
@@ -40,6 +46,8 @@ class Principal:
     token_id: int | None = None
     login: Login | None = None
     must_change_password: bool = False
+    scope: frozenset[str] | None = None
+    order_id: int | None = None
 
     def may(self, right: str) -> bool:
         """True when this principal has the right."""
@@ -52,8 +60,8 @@ class Principal:
 
 
 def narrowed(kind: Kind, role_rights: frozenset[str]) -> frozenset[str]:
-    """What is left of a role's rights through a token of this kind; an ingest token has no person behind it."""
+    """What is left of a role's rights through a token of this kind; an ingest token and a contractor have rights of their own."""
     scope = SCOPES[kind]
     if scope is None:
         return role_rights
-    return scope if kind == "ingest" else scope & role_rights
+    return scope if kind in {"ingest", "contractor"} else scope & role_rights

@@ -33,7 +33,8 @@ _WORK = (
 _PLAN = (
     _OPERATE
     | {"alerts.resolve", "orders.assign", "assets.write", "classes.write", "procedures.write", "plans.write", "calendar.write"}
-    | {"requests.triage", "contractors.write", "standards.write", "reports.read", "reports.schedule", "users.read", "purchases.write"}
+    | {"requests.triage", "contractors.write", "teams.write", "standards.write", "users.read", "purchases.write"}
+    | {"reports.read", "reports.schedule"}
 )
 _MANAGE = (
     _WORK
@@ -53,7 +54,11 @@ RIGHTS: dict[Role, frozenset[str]] = {
     Role.ADMIN: _MANAGE | {"users.write", "taxonomy.write"},
 }
 
-ALL_RIGHTS: frozenset[str] = frozenset().union(*RIGHTS.values())
+CONTRACT: frozenset[str] = frozenset({"contract.read", "contract.work"})  # of a contractor's link, for its one order; no role has them
+
+ALL_RIGHTS: frozenset[str] = CONTRACT.union(*RIGHTS.values())
+
+RESERVED_NAMES = frozenset({"system", "signal", "policy", "demo", "nobody"})  # the audit trail writes them for what no person did
 
 
 def rights_of(role: Role) -> frozenset[str]:

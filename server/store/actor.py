@@ -44,7 +44,13 @@ def sees_site(person: Person, site_id: int | None) -> bool:
     return person.site_id is None or site_id is None or person.site_id == site_id
 
 
+def has(person: Person, right: str) -> bool:
+    """Whether the person's role has the right, and the API key they came with too."""
+    scope: frozenset[str] | None = getattr(person, "scope", None)  # server/auth/principal.py
+    return person.role is not None and may(Role(person.role), right) and (scope is None or right in scope)
+
+
 def need(person: Person, right: str) -> None:
-    """Raise Forbidden where the person's role lacks the right."""
-    if person.role is None or not may(Role(person.role), right):
+    """Raise Forbidden where the person lacks the right."""
+    if not has(person, right):
         raise Forbidden("no_right", f"{person.name} may not do this ({right})")

@@ -17,8 +17,7 @@ from server.auth import device_tokens
 from server.errors import Conflict, Forbidden, Invalid, NotFound
 from server.models.feed import DeviceToken, Pairing
 from server.models.people import User
-from server.rules.roles import Role, may
-from server.store.actor import Person
+from server.store.actor import Person, has
 
 CONSONANTS = "BCDFGHJKLMNPQRSTVWXZ"  # no vowels: a code never spells a word
 CODE_LENGTH = 8
@@ -133,7 +132,7 @@ def look_up(session: Session, user_code: str, user: Person, now: datetime) -> Pa
     Raises Invalid or NotFound; who counts the wrong tries is `server.pairing`.
     """
     code = normal(user_code)
-    if user.role is None or not may(Role(user.role), "pair.approve"):
+    if not has(user, "pair.approve"):
         raise Forbidden("no_right", f"{user.name} may not pair devices")
     rows = session.scalars(
         select(Pairing).where(Pairing.user_code == code, Pairing.state == "pending", Pairing.expires_at > now).with_for_update()
