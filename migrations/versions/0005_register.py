@@ -46,6 +46,7 @@ def _asset_columns():
         sa.Column("hours_at_install", sa.Double(), server_default="0", nullable=False),
         _json("life_extensions", "[]"),
         _json("class_applied", "{}"),
+        sa.Column("record_rev", sa.Integer(), server_default="1", nullable=False),
     ]
 
 

@@ -121,7 +121,8 @@ class Asset(Base):
     class_applied: Mapped[Json] = mapped_column(
         server_default=EMPTY, default=dict
     )  # what its class gave it, to tell that from a person's own
-    searched: Mapped[str] = mapped_column(Computed(SEARCHED_ASSET, persisted=True))
+    searched: Mapped[str] = mapped_column(Computed(SEARCHED_ASSET, persisted=True), deferred=True)
+    record_rev: Mapped[int] = mapped_column(server_default="1", default=1)  # of what people write; `rev` counts states and health too
     rev: Mapped[int] = mapped_column(server_default="1", default=1)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     deleted_at: Mapped[datetime | None]
@@ -131,7 +132,10 @@ class OperatingPeriod(Base):
     """One stretch of an operating state; downtime is counted from these. `ended_at` None = still so."""
 
     __tablename__ = "operating_periods"
-    __table_args__ = (Index("ix_operating_periods_asset_started", "asset_id", "started_at"),)
+    __table_args__ = (
+        Index("ix_operating_periods_asset_started", "asset_id", "started_at"),
+        Index("ix_operating_periods_unfollowed", "started_at", postgresql_where=text("NOT followed")),
+    )
 
     id: Mapped[Key]
     asset_id: Mapped[int] = mapped_column(to("assets.id"))
@@ -139,6 +143,7 @@ class OperatingPeriod(Base):
     fault_code: Mapped[Code | None]
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    followed: Mapped[bool] = mapped_column(server_default=NO, default=False)  # server/store/standstill.py has seen it
 
 
 class Source(Base):
@@ -296,7 +301,7 @@ class Instrument(Base):
     calibrated_at: Mapped[datetime | None]
     calibration_due: Mapped[datetime | None]
     external_ref: Mapped[Words] = mapped_column(server_default="", default="")
-    searched: Mapped[str] = mapped_column(Computed(SEARCHED_INSTRUMENT, persisted=True))
+    searched: Mapped[str] = mapped_column(Computed(SEARCHED_INSTRUMENT, persisted=True), deferred=True)
     rev: Mapped[int] = mapped_column(server_default="1", default=1)
     deleted_at: Mapped[datetime | None]
 

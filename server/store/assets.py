@@ -11,24 +11,13 @@ from realtime.events import AlertType, FactName
 from server import bodies
 from server.errors import NotFound
 from server.models.alerts import AlertRecord
-from server.models.plant import Area, Asset, OperatingPeriod
+from server.models.plant import Asset, OperatingPeriod
 from server.models.work import WorkOrder
 from server.rules import asset as asset_rules
 from server.rules import health
 from server.rules.work_order import BEFORE_WORK, UNVERIFIED, OrderState
 from server.store.actor import Person, sees_site
 from server.store.outbox import Draft, emit
-from server.store.page import Page, page_of
-
-
-def list_assets(session: Session, *, site: int | None, area: str | None = None, limit: int = 200, offset: int = 0) -> Page[Asset]:
-    """Assets of a site by area and code."""
-    query = select(Asset).join(Area, Area.id == Asset.area_id).where(Asset.deleted_at.is_(None))
-    if site is not None:
-        query = query.where(Asset.site_id == site)
-    if area is not None:
-        query = query.where(Area.name == area)
-    return page_of(session, query, [Area.name, Asset.code], limit, offset)
 
 
 def get_asset(session: Session, id_or_code: int | str, user: Person) -> Asset:

@@ -141,7 +141,7 @@ class _Writer:
 
     def _asset(self, code: str) -> Asset:
         if code not in self._assets:
-            query = select(Asset).where(Asset.site_id == self.site_id, Asset.code == code)
+            query = select(Asset).where(Asset.site_id == self.site_id, Asset.code == code, Asset.deleted_at.is_(None))
             self._assets[code] = self.session.scalars(query).one_or_none() or self._new_asset(code)
         return self._assets[code]
 
@@ -151,6 +151,7 @@ class _Writer:
             area = Area(site_id=self.site_id, name=UNASSIGNED)
             self.session.add(area)
             self.session.flush()
+        area.deleted_at = None
         asset = Asset(site_id=self.site_id, area_id=area.id, code=code, name=code)
         self.session.add(asset)
         self.session.flush()
