@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from web.records import live
+from web.records import calibration, live, operations, stores
 from web.records.spec import Records
 
-RECORDS: tuple[Records, ...] = (*live.RECORDS,)
+RECORDS: tuple[Records, ...] = (
+    *calibration.RECORDS,
+    *live.RECORDS,
+    *operations.RECORDS,
+    *stores.RECORDS,
+)
