@@ -95,6 +95,10 @@ def _prefix(raw: str) -> str:
     return raw
 
 
+def _names(raw: str) -> tuple[str, ...]:
+    return tuple(word.strip().lower() for word in raw.split(",") if word.strip())
+
+
 def _hour(raw: str) -> int | None:
     return None if raw == "off" else _whole(0, 23)(raw)
 
@@ -150,6 +154,9 @@ TABLE: tuple[Setting, ...] = (
     Setting(
         "SMTP_FROM", "smtp_from", _optional, "", "sender of our mail; empty = SMTP_USER where it is an address, else sightline@SMTP_HOST"
     ),
+    Setting(
+        "WEBHOOK_HOSTS", "webhook_hosts", _names, "", "hosts that webhooks may call, with commas (name, name:port or number); empty = none"
+    ),
     Setting("BACKUP_DIR", "backup_dir", lambda raw: Path(raw) if raw else None, "", "where backups go; empty = DATA_DIR/backups"),
     Setting("BACKUP_HOUR", "backup_hour", _hour, "2", "hour (UTC) of the nightly backup; `off` = none"),
     Setting("BACKUP_KEEP", "backup_keep", _whole(1, 10_000), "14", "backups kept; older ones are removed"),
@@ -201,6 +208,7 @@ class Settings:
     smtp_user: str | None
     smtp_password: str | None
     smtp_from: str | None
+    webhook_hosts: tuple[str, ...]
     backup_dir: Path | None
     backup_hour: int | None
     backup_keep: int
