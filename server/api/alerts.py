@@ -59,7 +59,7 @@ def _changed(change: Callable[[Session, Person, datetime], AlertRecord]) -> Resp
 def list_alerts(query: dict[str, Any]) -> Response:
     """Alerts of the caller's site, newest first."""
     site = current_user().site_id
-    wanted = {name: query[name] for name in ("asset", "watch", "limit", "offset")}
+    wanted = {name: query[name] for name in ("asset", "watch", "sort", "limit", "offset")}
     active = {"true": True, "false": False, "all": None}[query["active"]]
     with services().database.transaction() as session:
         page = alerts.list_alerts(session, site=site, active=active, **wanted)

@@ -14,12 +14,13 @@ from server.auth.guard import current_user, right
 from server.errors import Invalid
 from server.models.plant import Asset, Source, Tag
 from server.services import services
-from server.store.page import page_of
+from server.store.page import ordering, page_of
 from server.store.tag_writes import TagWrite, put_tags
 
 blueprint = resource("tags", "Live values: what they mean and where they come from")
 MOST_TAGS = 5000
 ROLES = ("running", "idle", "fault", "status", "fault_code", "counter", "command")
+_SORTS = {"tag": Tag.name, "label": Tag.label, "unit": Tag.unit, "asset": Asset.code, "group": Tag.poll_group}
 _COLUMNS = {"group": "poll_group"}  # names on the wire that the table spells differently
 
 
@@ -84,6 +85,7 @@ class Upserted(ma.Schema):
 class TagsQuery(Page):
     """Which tags."""
 
+    search = ma.fields.String(validate=ma.validate.Length(max=100), metadata={"description": "part of the name or label"})
     asset = ma.fields.String(metadata={"description": "an asset's code"})
     source = ma.fields.String()
 
@@ -105,10 +107,13 @@ def list_tags(query: dict[str, Any]) -> Response:
     statement = select(Tag).join(Asset, Asset.id == Tag.asset_id).where(Asset.site_id == current_user().site_id, Tag.deleted_at.is_(None))
     if "asset" in query:
         statement = statement.where(Asset.code == query["asset"])
+    if query.get("search"):
+        wanted = query["search"]
+        statement = statement.where(Tag.name.icontains(wanted, autoescape=True) | Tag.label.icontains(wanted, autoescape=True))
     if "source" in query:
         statement = statement.where(Tag.source_id == select(Source.id).where(Source.name == query["source"]).scalar_subquery())
     with services().database.transaction() as session:
-        page = page_of(session, statement, [Tag.name], query["limit"], query["offset"])
+        page = page_of(session, statement, ordering(query["sort"], _SORTS, "tag"), query["limit"], query["offset"])
         assets = _names(session, Asset, Asset.code, {tag.asset_id for tag in page.items})
         sources = _names(session, Source, Source.name, {tag.source_id for tag in page.items})
         items = [tag_body(tag, assets[tag.asset_id], sources.get(tag.source_id or 0)) for tag in page.items]

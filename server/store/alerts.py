@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
 from realtime.events import FactName
@@ -22,7 +22,15 @@ from server.rules.work_order import UNVERIFIED
 from server.store import assets
 from server.store.actor import Person, need, sees_site
 from server.store.outbox import Draft, emit
-from server.store.page import Page, page_of
+from server.store.page import Page, ordering, page_of
+
+_SORTS = {
+    "id": AlertRecord.id,
+    "raised_at": AlertRecord.raised_at,
+    "severity": case({"advisory": 0, "warning": 1, "critical": 2}, value=AlertRecord.severity),
+    "type": AlertRecord.type,
+    "occurrences": AlertRecord.occurrences,
+}
 
 
 def list_alerts(
@@ -32,10 +40,14 @@ def list_alerts(
     active: bool | None = None,
     asset: int | str | None = None,
     watch: bool | None = False,
+    sort: str = "",
     limit: int = 50,
     offset: int = 0,
 ) -> Page[AlertRecord]:
-    """Alerts of a site, newest first. active: True = not resolved, False = resolved, None = both; watch: None = watch list too."""
+    """Alerts of a site, newest first where `sort` says nothing else.
+
+    active: True = not resolved, False = resolved, None = both; watch: None = watch list too.
+    """
     query = select(AlertRecord)
     if site is not None:
         query = query.where((AlertRecord.site_id == site) | AlertRecord.site_id.is_(None))
@@ -48,7 +60,7 @@ def list_alerts(
     if asset is not None:
         column = Asset.id if isinstance(asset, int) else Asset.code
         query = query.join(Asset, Asset.id == AlertRecord.asset_id).where(column == asset)
-    return page_of(session, query, [AlertRecord.raised_at.desc(), AlertRecord.id.desc()], limit, offset)
+    return page_of(session, query, ordering(sort or "-raised_at", _SORTS, "-id"), limit, offset)
 
 
 def get_alert(session: Session, alert_id: int, user: Person) -> AlertRecord:

@@ -25,6 +25,7 @@ TAGS = Records(
     one=_("Tag"),
     group="register",
     read="assets.read",
+    sorts=("tag", "label", "unit", "asset", "group"),
     columns=(
         Field(name="tag", label=_("Tag"), kind="code"),
         Field(name="label", label=_("Label")),
@@ -36,7 +37,6 @@ TAGS = Records(
         Field(name="group", label=_("Read in group")),
     ),
     filters=(Field(name="asset", label=_("Asset"), kind="reference", source="/api/assets", key="code"),),
-    searchable=False,
     note=_("The live values: what each means, its unit and normal range, and the source it comes from."),
 )
 
@@ -47,6 +47,7 @@ ALERTS = Records(
     one=_("Alert"),
     group="work",
     read="alerts.read",
+    sorts=("severity", "type", "raised_at", "occurrences"),
     columns=(
         Field(name="title", label=_("What")),
         Field(name="severity", label=_("Severity"), kind="choice", choices=SEVERITIES),
