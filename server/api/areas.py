@@ -47,7 +47,8 @@ class SitePatch(ma.Schema):
 def list_areas(query: dict[str, Any]) -> Response:
     """Areas of the caller's site by name, with the number of assets in each."""
     with services().database.transaction() as session:
-        page = areas.list_areas(session, site=current_user().site_id, search=query["search"], limit=query["limit"], offset=query["offset"])
+        span = {name: query[name] for name in ("search", "sort", "limit", "offset")}
+        page = areas.list_areas(session, site=current_user().site_id, **span)
         return jsonify(collection(areas.area_bodies(session, page.items), page.total, query))
 
 
@@ -108,9 +109,8 @@ def delete_area(area_id: int) -> Response:
 def list_sites(query: dict[str, Any]) -> Response:
     """The sites that the caller sees."""
     with services().database.transaction() as session:
-        rows = areas.sites_of(session, current_user())
-        shown = rows[query["offset"] : query["offset"] + query["limit"]]
-        return jsonify(collection([areas.site_body(row) for row in shown], len(rows), query))
+        page = areas.sites_of(session, current_user(), **{name: query[name] for name in ("sort", "limit", "offset")})
+        return jsonify(collection([areas.site_body(row) for row in page.items], page.total, query))
 
 
 @blueprint.route("/sites/<id:site_id>")

@@ -15,18 +15,18 @@ from server.errors import Conflict, Invalid, NotFound
 from server.models.people import User
 from server.models.plant import Area, Asset, Site
 from server.store.actor import Person, need
-from server.store.page import Page, page_of
+from server.store.page import Page, ordering, page_of
 from server.timestamps import rfc3339
 
 
-def list_areas(session: Session, *, site: int | None, search: str | None, limit: int, offset: int) -> Page[Area]:
+def list_areas(session: Session, *, site: int | None, search: str | None, sort: str, limit: int, offset: int) -> Page[Area]:
     """Areas of a site by name."""
     query = select(Area).where(Area.deleted_at.is_(None))
     if site is not None:
         query = query.where(Area.site_id == site)
     if search:
         query = query.where(Area.name.icontains(search, autoescape=True))
-    return page_of(session, query, [Area.name, Area.id], limit, offset)
+    return page_of(session, query, ordering(sort, {"name": Area.name, "id": Area.id}, "name"), limit, offset)
 
 
 def get_area(session: Session, area_id: int, user: Person, *, lock: bool = False) -> Area:
@@ -93,10 +93,10 @@ def get_site(session: Session, site_id: int, user: Person, *, lock: bool = False
     return row
 
 
-def sites_of(session: Session, user: Person) -> list[Site]:
-    """The sites a person sees."""
-    query = select(Site).order_by(Site.code)
-    return list(session.scalars(query if user.site_id is None else query.where(Site.id == user.site_id)))
+def sites_of(session: Session, user: Person, *, sort: str, limit: int, offset: int) -> Page[Site]:
+    """The sites a person sees, by code."""
+    query = select(Site) if user.site_id is None else select(Site).where(Site.id == user.site_id)
+    return page_of(session, query, ordering(sort, {"code": Site.code, "name": Site.name}, "code"), limit, offset)
 
 
 def change_site(session: Session, row: Site, given: Mapping[str, Any], user: Person, now: datetime) -> None:

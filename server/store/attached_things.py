@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 
 from server.errors import Forbidden, NotFound
 from server.models.calibration import CalibrationRecord
+from server.models.interventions import Intervention
 from server.models.parts import Part
 from server.models.plant import Asset, AssetClass, Instrument
 from server.models.requests import FaultRequest
 from server.models.work import Procedure, WorkOrder
-from server.rules.roles import Role, may
-from server.store.actor import Person
+from server.store.actor import Person, has
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Thing:
 
     def need_write(self, person: Person) -> None:
         """Raise Forbidden where the person has none of the rights."""
-        if person.role is None or not any(may(Role(person.role), right) for right in self.write):
+        if not any(has(person, right) for right in self.write):
             raise Forbidden("no_right", f"{person.name} may not do this ({' or '.join(self.write)})")
 
 
@@ -53,11 +53,16 @@ def _class(id_: int) -> Select[int | None]:
     return select(literal(None, BigInteger)).select_from(AssetClass).where(AssetClass.id == id_, AssetClass.deleted_at.is_(None))
 
 
+def _intervention(id_: int) -> Select[int | None]:
+    return select(Intervention.site_id).where(Intervention.id == id_, Intervention.deleted_at.is_(None))
+
+
 THINGS: dict[str, Thing] = {
     "asset": Thing(_asset, "assets.read", ("assets.write", "orders.work")),
     "instrument": Thing(_instrument, "assets.read", ("assets.write", "calibrations.write")),
     "class": Thing(_class, "assets.read", ("classes.write",)),
     "work_order": Thing(lambda id_: select(WorkOrder.site_id).where(WorkOrder.id == id_), "orders.read", ("orders.work", "orders.create")),
+    "intervention": Thing(_intervention, "orders.read", ("orders.work",)),
     "calibration": Thing(_calibration, "calibrations.read", ("calibrations.write",)),
     "part": Thing(lambda id_: select(Part.site_id).where(Part.id == id_, Part.deleted_at.is_(None)), "parts.read", ("parts.write",)),
     "request": Thing(lambda id_: select(FaultRequest.site_id).where(FaultRequest.id == id_), "requests.read", ("requests.triage",)),
