@@ -99,7 +99,11 @@ def _tell_source(session: Session, source: Source, signal: Signal, name: FactNam
 
 def _assets_on(session: Session, source: Source) -> list[Asset]:
     ids = select(Tag.asset_id).where(Tag.source_id == source.id, Tag.deleted_at.is_(None))
-    return list(session.scalars(select(Asset).where(Asset.id.in_(ids), Asset.deleted_at.is_(None)).order_by(Asset.id).with_for_update()))
+    return list(
+        session.scalars(
+            select(Asset).where(Asset.id.in_(ids), Asset.deleted_at.is_(None)).order_by(Asset.id).with_for_update(key_share=True)
+        )
+    )
 
 
 def _source_condition(source: Source, concerned: list[Asset], signal: Signal, edge: Edge) -> Condition:

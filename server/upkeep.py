@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from server.backup import runs
 from server.database import Database
-from server.store import calibration_due, usage
+from server.store import calibration_due, standstill, usage
 
 log = logging.getLogger("worker")
 
@@ -33,6 +33,9 @@ TASKS: tuple[Task, ...] = (
     Task("backup", 60, runs.nightly),
     Task("overdue calibrations", 60, calibration_due.see_overdue),
     Task("reorder proposals", 6 * 3600, usage.propose_everywhere),
+    Task("downtime", 1, standstill.follow),
+    Task("orders of downtime", 5, standstill.tie_orders),
+    Task("reasons of downtime", 15, standstill.ask_reasons),
 )
 
 

@@ -232,9 +232,14 @@ def upgrade() -> None:
     op.create_index(op.f('ix_pm_occurrences_order_id'), 'pm_occurrences', ['order_id'], unique=False)
     op.create_index('uq_pm_occurrences_open', 'pm_occurrences', ['plan_id', 'asset_id'], unique=True, postgresql_where=sa.text("state = 'open'"))
     op.execute(BACKFILL)
+    op.add_column('operating_periods', sa.Column('followed', sa.Boolean(), server_default=sa.text('true'), nullable=False))
+    op.alter_column('operating_periods', 'followed', server_default=sa.text('false'))
+    op.create_index('ix_operating_periods_unfollowed', 'operating_periods', ['started_at'], unique=False, postgresql_where=sa.text('NOT followed'))
 
 
 def downgrade() -> None:
+    op.drop_index("ix_operating_periods_unfollowed", table_name="operating_periods")
+    op.drop_column("operating_periods", "followed")
     op.drop_table("pm_occurrences")
     op.drop_table("downtimes")
     op.drop_table("meter_readings")

@@ -31,8 +31,8 @@ def get_asset(session: Session, id_or_code: int | str, user: Person) -> Asset:
 
 
 def lock_asset(session: Session, asset_id: int) -> Asset | None:
-    """The row, locked until commit; None where it is gone."""
-    return session.scalars(select(Asset).where(Asset.id == asset_id).with_for_update()).one_or_none()
+    """The row, locked until commit, though not against rows that point at it; None where it is gone."""
+    return session.scalars(select(Asset).where(Asset.id == asset_id).with_for_update(key_share=True)).one_or_none()
 
 
 def announce(session: Session, asset: Asset, by: str, now: datetime) -> None:
