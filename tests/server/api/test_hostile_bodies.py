@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -13,12 +14,10 @@ from sqlalchemy import func, select
 
 from realtime.bus import COMMANDS, READINGS, SIGNALS
 from realtime.events import decode_batch
-from server.models.audit import AuditLog
-from server.models.feed import DeviceToken
-from server.models.plant import Source, Tag
-from server.models.work import WorkOrder
+from server.models.metadata import Base
 from server.services import Services
 from tests.server.api.conftest import LogIn, Plant
+from tests.server.api.operations import Operation, document, operations
 
 DEEP = 100_000
 # name -> body, and the one status it must get everywhere; None = any 4xx, by what the endpoint expects
@@ -105,14 +104,11 @@ ENDPOINTS = (
 )
 
 
-def stored(services: Services) -> tuple[int, ...]:
-    """How much of anything there is."""
+def stored(services: Services) -> dict[str, int]:
+    """How much of anything there is: rows of every table, entries of every stream."""
     with services.database.transaction() as session:
-        rows = tuple(
-            session.scalar(select(func.count()).select_from(model)) or 0 for model in (WorkOrder, Tag, Source, DeviceToken, AuditLog)
-        )
-    streams = (COMMANDS, SIGNALS, *READINGS)
-    return rows + tuple(int(services.bus.client.xlen(services.bus.key(name))) for name in streams)
+        rows = {name: session.scalar(select(func.count()).select_from(table)) or 0 for name, table in Base.metadata.tables.items()}
+    return rows | {name: int(services.bus.client.xlen(services.bus.key(name))) for name in (COMMANDS, SIGNALS, *READINGS)}
 
 
 def test_there_are_more_than_fifty() -> None:
@@ -136,6 +132,92 @@ def test_no_hostile_body_is_stored_or_breaks_an_endpoint(
         if not (judged and expected):
             wrong.append((name, answer.status_code, answer.text[:80]))
 
+    assert wrong == []
+    assert stored(services) == before
+
+
+# one of each way in which a body cannot be read, and of each way to be wrong: sent to every operation that takes JSON
+UNREADABLE_EVERYWHERE = ("half an object", "NaN", "duplicate key", "lone high surrogate", "not UTF-8", "deep objects", "21 deep", "XML")
+WRONG_EVERYWHERE = (
+    "null",
+    "a text",
+    "NUL escape in a key",
+    "ten thousand keys",
+    "__proto__",
+    "session",
+    "empty array",
+    "array of nulls",
+    "long text",
+)
+BELIEVED = {
+    "string": ["\u0000", "x" * 300_000, 5, None, [], {}],
+    "integer": [-(2**63), 2**63, 1.5, "1", True],
+    "number": ["1", True, 1e308],
+}
+DST_HOLE = "2026-03-29T02:30:00"  # no offset: Europe/Paris never had this half hour
+CONTRACTORS = "/api/contract/"  # only a contractor's link opens them
+TAKES_ANY_KEY = {"PUT /api/sources"}  # a source's document belongs to its connector
+
+
+def taking_json(client: FlaskClient) -> list[Operation]:
+    """Operations with a JSON body."""
+    found = [one for one in operations(document(client)) if "application/json" in one.body and one.path != "/api/readings"]
+    return [one for one in found if not one.path.startswith(CONTRACTORS)]
+
+
+def test_every_operation_refuses_what_it_cannot_read(client: FlaskClient, services: Services, bearer: LogIn, plant: Plant) -> None:
+    headers = {**bearer("admin"), "Content-Type": "application/json"}
+    before = stored(services)
+
+    wrong = []
+    for one in taking_json(client):
+        address = one.address(asset_id=plant.asset_id, code=plant.asset)
+        for name in UNREADABLE_EVERYWHERE + WRONG_EVERYWHERE:
+            answer = client.open(address, method=one.method.upper(), data=BODIES[name], headers=headers)
+            judged = 400 <= answer.status_code < 500 and answer.content_type == "application/problem+json"
+            if not judged or (name in UNREADABLE and answer.status_code not in {400, 404}):
+                wrong.append((one.name, name, answer.status_code, answer.text[:80]))
+
+    assert wrong == []
+    assert stored(services) == before
+
+
+def bodies_of(schema: dict[str, Any], spec: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Bodies where one value alone is wrong in its kind, its sign or its size; and one with a key too many."""
+    while "$ref" in schema:
+        schema = spec["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    if schema.get("type") == "array":
+        return [(f"[] {name}", [body]) for name, body in bodies_of(schema["items"], spec)]
+    made: list[tuple[str, Any]] = [("a key too many", {"no_such_key": 1})]
+    for name, field in schema.get("properties", {}).items():
+        kinds = field.get("type", [])
+        kind = next((one for one in ([kinds] if isinstance(kinds, str) else kinds) if one in BELIEVED), None)
+        values: list[Any] = [value for value in BELIEVED.get(kind or "", []) if not (value is None and "null" in kinds)]
+        values += [DST_HOLE] if field.get("format") == "date-time" else []
+        values += [-1] if field.get("minimum", field.get("exclusiveMinimum", -1)) >= 0 else []
+        made += [(f"{name}={str(value)[:20]!r}", {name: value}) for value in values]
+    return made
+
+
+def test_every_operation_refuses_values_that_are_wrong(client: FlaskClient, services: Services, bearer: LogIn, plant: Plant) -> None:
+    headers = bearer("admin")
+    spec = document(client)
+    before = stored(services)
+
+    wrong, sent = [], 0
+    for one in taking_json(client):
+        address = one.address(asset_id=plant.asset_id, code=plant.asset)
+        schema = spec["paths"][one.path][one.method]["requestBody"]["content"]["application/json"]["schema"]
+        for name, body in bodies_of(schema, spec):
+            answer = client.open(address, method=one.method.upper(), json=body, headers=headers)
+            sent += 1
+            if (
+                not (400 <= answer.status_code < 500 and answer.content_type == "application/problem+json")
+                and one.name not in TAKES_ANY_KEY
+            ):
+                wrong.append((one.name, name, answer.status_code, answer.text[:80]))
+
+    assert sent > 300
     assert wrong == []
     assert stored(services) == before
 
