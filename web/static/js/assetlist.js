@@ -5,7 +5,7 @@ import { byId, code, empty, fill, h, setText, toast } from "./dom.js";
 import { age, duration } from "./format.js";
 import { on, subscribe, value } from "./live.js";
 import { everyTick, now } from "./now.js";
-import { alerts, assets, load, louder, onChange } from "./store.js";
+import { alerts, assets, concerns, load, louder, onChange } from "./store.js";
 import { HUE, headline, judge, labelOf } from "./tags.js";
 import { _ } from "./words.js";
 
@@ -15,7 +15,7 @@ const wanted = new URLSearchParams(location.search).get("q")?.toLowerCase() || "
 
 /** @param {any} asset */
 function rowOf(asset) {
-  const worst = [...alerts.values()].filter((a) => a.asset?.id === asset.id && a.condition === "active" && !a.watch && !a.suppressed).sort(louder)[0];
+  const worst = [...alerts.values()].filter((a) => concerns(a, asset.id) && a.condition === "active" && !a.watch && !a.suppressed).sort(louder)[0];
   const tag = headline(asset);
   const figure = h("span", { class: "strong" }, "—");
   const old = h("td", { class: "quiet" });

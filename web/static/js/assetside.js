@@ -6,13 +6,13 @@ import { byId, fill, h, icon, setText, toast } from "./dom.js";
 import { duration, moment, ms } from "./format.js";
 import { now } from "./now.js";
 import { proofBox } from "./proofbox.js";
-import { alerts, louder, orders, take } from "./store.js";
+import { alerts, concerns, louder, orders, take } from "./store.js";
 import { _ } from "./words.js";
 
 const rights = document.body.dataset.rights || "";
 
 /** @param {any} asset */
-const alarmsOf = (asset) => [...alerts.values()].filter((alert) => alert.asset?.id === asset.id && !alert.suppressed).sort(louder);
+const alarmsOf = (asset) => [...alerts.values()].filter((alert) => concerns(alert, asset.id) && !alert.suppressed).sort(louder);
 
 /** @param {any} asset */
 export const ordersOf = (asset) => [...orders.values()].filter((order) => order.asset?.id === asset.id).sort((a, b) => b.id - a.id);

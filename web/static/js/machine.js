@@ -10,7 +10,7 @@ import { everyTick, now } from "./now.js";
 import { proofSpan } from "./proofbox.js";
 import { append, fetchSeries } from "./series.js";
 import { Signals } from "./signals.js";
-import { alerts, assets, load, onChange } from "./store.js";
+import { alerts, assets, concerns, load, onChange } from "./store.js";
 import { crossed, headline, labelOf, normalRange } from "./tags.js";
 import { Trend } from "./trend.js";
 import { _ } from "./words.js";
@@ -116,7 +116,7 @@ everyTick((at) => {
 onChange((fact) => {
   const mine = asset && assets.get(asset.id);
   if (mine) takeAsset(mine);
-  if (asset && (!fact || fact.data?.asset?.id === asset.id || fact.id === asset.id)) mark().catch(() => {});
+  if (asset && (!fact || (fact.data && concerns(fact.data, asset.id)) || fact.id === asset.id)) mark().catch(() => {});
 });
 onTheme(() => trend.restyle());
 
@@ -128,7 +128,7 @@ try {
   subscribe({ assets: [body.id] });
   signals = new Signals(byId("signals"), body.tags, (tag) => choose(tag).catch((error) => toast(error.message)));
   const first = headline(body);
-  const loudest = [...alerts.values()].find((alert) => alert.asset?.id === body.id && alert.tag);
+  const loudest = [...alerts.values()].find((alert) => concerns(alert, body.id) && alert.tag);
   const start = body.tags.find((/** @type {any} */ tag) => tag.name === loudest?.tag && tag.kind === "f64") || first;
   if (start) await choose(start);
 } catch (error) {

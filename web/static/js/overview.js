@@ -8,7 +8,7 @@ import { duration, initials, moment, time } from "./format.js";
 import { eventLine } from "./eventline.js";
 import { on, subscribe } from "./live.js";
 import { everyTick, now } from "./now.js";
-import { alerts, assets, load, onChange, orders } from "./store.js";
+import { alerts, assets, concerns, load, onChange, orders } from "./store.js";
 import { headline } from "./tags.js";
 import { _ } from "./words.js";
 import { onTheme } from "./canvas.js";
@@ -28,7 +28,7 @@ function showCells() {
       cells.set(asset.id, cell);
       byId("cells").append(cell.element);
     }
-    cell.update(asset, [...alerts.values()].filter((alert) => alert.asset?.id === asset.id), now());
+    cell.update(asset, [...alerts.values()].filter((alert) => concerns(alert, asset.id)), now());
   }
 }
 
