@@ -22,6 +22,7 @@ from server.models.people import User
 from server.problems import Problem, body_of, from_error
 from server.services import services
 from server.store import comments, labour, order_edits, order_links, steps
+from server.store.page import ordering
 from server.store.related import by_id
 
 blueprint = resource("order-records", "Comments, time and links of work orders")
@@ -58,7 +59,7 @@ def list_comments(query: dict[str, Any], key: str) -> Response:
     """Remarks, oldest first."""
     with services().database.transaction() as session:
         order = find(session, key)
-        page = comments.list_comments(session, order.id, current_user(), limit=query["limit"], offset=query["offset"])
+        page = comments.list_comments(session, order.id, current_user(), **query)
         return jsonify(collection([comments.body(row) for row in page.items], page.total, query))
 
 
@@ -83,15 +84,19 @@ def _under(answer: Response, key: str, what: str) -> Response:
 
 
 @blueprint.route(f"{ORDER}/labour")
+@blueprint.arguments(Page, location="query")
 @blueprint.response(200, Collection)
 @right("orders.read")
-def list_labour(key: str) -> Response:
-    """Time worked, oldest first, with its cost; `sum` adds it up."""
+def list_labour(query: dict[str, Any], key: str) -> Response:
+    """Time worked, oldest first, with its cost; `sum` adds all of it up."""
     with services().database.transaction() as session:
-        rows = labour.entries(session, find(session, key).id)
-        items = _labour(session, rows)
+        items = _labour(session, labour.entries(session, find(session, key).id, query["sort"]))
     total = {"minutes": sum(row["minutes"] or 0 for row in items), "cost": round(sum(row["cost"] for row in items), 2)}
-    return jsonify({**collection(items, len(items), {"limit": max(1, len(items)), "offset": 0}), "sum": total})
+    return jsonify({**_part(items, query), "sum": total})
+
+
+def _part(items: list[Any], query: dict[str, Any]) -> dict[str, Any]:
+    return collection(items[query["offset"] :][: query["limit"]], len(items), query)
 
 
 def _labour(session: Session, rows: list[OrderLabour]) -> list[dict[str, Any]]:
@@ -151,13 +156,14 @@ def remove_labour(key: str, labour_id: int) -> Response:
 
 
 @blueprint.route(f"{ORDER}/links")
+@blueprint.arguments(Page, location="query")
 @blueprint.response(200, Collection)
 @right("orders.read")
-def list_links(key: str) -> Response:
-    """Links both ways: `out` = this order is the first of the two."""
+def list_links(query: dict[str, Any], key: str) -> Response:
+    """Links both ways, oldest first: `out` = this order is the first of the two."""
+    ordering(query["sort"], order_links.SORTS, "id")
     with services().database.transaction() as session:
-        items = order_links.of_order(session, find(session, key))
-    return jsonify(collection(items, len(items), {"limit": max(1, len(items)), "offset": 0}))
+        return jsonify(_part(order_links.of_order(session, find(session, key)), query))
 
 
 @blueprint.route(f"{ORDER}/links", methods=["POST"])
@@ -196,7 +202,7 @@ def print_order(key: str) -> Response:
     with at.database.transaction() as session:
         order = find(session, key)
         body = bodies.order_body(session, order, at.clock())
-        answers = [steps.step_body(session, now) for now in steps.current(session, order)]
+        answers = steps.step_bodies(session, steps.current(session, order))
         time = _labour(session, labour.entries(session, order.id))
         strokes = (order.signature or {}).get("strokes", [])
     content = order_sheet.sheet(order_sheet.Sheet(body, answers, time, strokes))

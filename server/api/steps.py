@@ -41,7 +41,7 @@ class Answer(ma.Schema):
 
 def _all(session: Session, key: str) -> dict[str, Any]:
     order = find(session, key)
-    return {"order": order.number, "rev": order.rev, "steps": [steps.step_body(session, now) for now in steps.current(session, order)]}
+    return {"order": order.number, "rev": order.rev, "steps": steps.step_bodies(session, steps.current(session, order))}
 
 
 @blueprint.route("/work-orders/<string(maxlength=64):key>/steps")

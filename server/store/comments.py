@@ -14,14 +14,16 @@ from server.store.actor import Person, need
 from server.store.notifications import Message, notify
 from server.store.order_changes import told
 from server.store.order_rows import get_order, lock
-from server.store.page import Page, page_of
+from server.store.page import Page, ordering, page_of
 from server.timestamps import rfc3339
 
+SORTS = {"id": OrderComment.id, "at": OrderComment.at, "author": OrderComment.author}
 
-def list_comments(session: Session, order_id: int, user: Person, *, limit: int, offset: int) -> Page[OrderComment]:
+
+def list_comments(session: Session, order_id: int, user: Person, *, limit: int, offset: int, sort: str = "") -> Page[OrderComment]:
     """Remarks of a visible order, oldest first."""
     order = get_order(session, order_id, user)
-    return page_of(session, select(OrderComment).where(OrderComment.order_id == order.id), [OrderComment.id], limit, offset)
+    return page_of(session, select(OrderComment).where(OrderComment.order_id == order.id), ordering(sort, SORTS, "id"), limit, offset)
 
 
 def add(session: Session, order_id: int, text: str, user: Person, now: datetime) -> OrderComment:

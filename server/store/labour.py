@@ -18,10 +18,12 @@ from server.rules.work_order import BEFORE_WORK, OrderState
 from server.store.actor import Person, has, need
 from server.store.order_changes import need_unfinished, told
 from server.store.order_rows import lock
+from server.store.page import ordering
 from server.timestamps import rfc3339
 
 MINUTES_MAX = 60 * 24 * 31
 CENT = Decimal("0.01")
+SORTS = {"id": OrderLabour.id, "started_at": OrderLabour.started_at, "minutes": OrderLabour.minutes, "cost": OrderLabour.cost}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +37,10 @@ class Entry:
     note: str = ""
 
 
-def entries(session: Session, order_id: int) -> list[OrderLabour]:
-    """What was entered for an order, oldest first."""
+def entries(session: Session, order_id: int, sort: str = "") -> list[OrderLabour]:
+    """What was entered for an order, oldest first where nothing else is said; raises Invalid."""
     query = select(OrderLabour).where(OrderLabour.order_id == order_id, OrderLabour.deleted_at.is_(None))
-    return list(session.scalars(query.order_by(OrderLabour.id)))
+    return list(session.scalars(query.order_by(*ordering(sort, SORTS, "id"))))
 
 
 def enter(session: Session, order_id: int, entry: Entry, user: Person, now: datetime) -> OrderLabour:

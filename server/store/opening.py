@@ -44,7 +44,8 @@ class NewOrder:
 def insert(session: Session, new: NewOrder, asset: Asset, by: Person, now: datetime) -> WorkOrder:
     """The row, without a word to anyone."""
     priority = parse(new.priority or "") or Priority.NORMAL
-    version = procedures.newest(session, new.procedure_id)
+    procedure_id = procedures.in_use(session, new.procedure_id)
+    version = procedures.newest(session, procedure_id)
     order = WorkOrder(
         number=numbers.order_number(session),
         external_ref=new.external_ref,
@@ -60,7 +61,7 @@ def insert(session: Session, new: NewOrder, asset: Asset, by: Person, now: datet
         state=str(new.state),
         team_id=new.team_id,
         created_by=by.name,
-        procedure_id=new.procedure_id,
+        procedure_id=procedure_id,
         proof_s=new.proof_s,
         due=new.due or now + time_left(priority),
         sla_at=new.sla_at or now + time_left(priority),

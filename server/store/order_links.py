@@ -18,6 +18,8 @@ from server.store.order_changes import told
 from server.store.order_rows import lock
 from server.timestamps import rfc3339
 
+SORTS = {"id": OrderLink.id}
+
 
 class LinkKind(StrEnum):
     """What the first order is to the second."""

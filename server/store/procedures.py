@@ -10,9 +10,16 @@ from sqlalchemy.orm import Session
 
 from server.models.alerts import AlertRecord
 from server.models.plant import Asset, Tag
-from server.models.work import ProcedureVersion, WorkOrder
+from server.models.work import Procedure, ProcedureVersion, WorkOrder
 
 Step = dict[str, Any]
+
+
+def in_use(session: Session, procedure_id: int | None) -> int | None:
+    """The procedure, None where it is retired: new orders do not get it, whatever a policy or a plan still says."""
+    if procedure_id is None:
+        return None
+    return session.scalar(select(Procedure.id).where(Procedure.id == procedure_id, Procedure.active))
 
 
 def newest(session: Session, procedure_id: int | None) -> ProcedureVersion | None:

@@ -22,9 +22,10 @@ from server.store import procedures
 from server.store.actor import Person
 from server.store.order_rows import lock
 from server.store.outbox import Draft, emit
+from server.store.related import by_id
 from server.timestamps import rfc3339
 
-__all__ = ["StepAnswer", "StepNow", "StepOutcome", "current", "missing", "record", "step_body", "undo"]
+__all__ = ["StepAnswer", "StepNow", "StepOutcome", "current", "missing", "record", "step_bodies", "step_body", "undo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class StepNow:
     step: dict[str, Any]
     answer: StepEvent | None
     on_path: bool
+    former: tuple[StepEvent, ...] = ()  # answers of the rounds before the order was reopened, oldest first
 
     @property
     def done(self) -> bool:
@@ -55,7 +57,9 @@ def current(session: Session, order: WorkOrder) -> list[StepNow]:
     steps = procedures.steps_of(session, order)
     answers = _answers(session, order)
     path, _ = rules.reachable(steps, {id_: event.next_step or rules.END for id_, event in answers.items()})
-    return [StepNow(step, answers.get(str(step["id"])), str(step["id"]) in path) for step in steps]
+    former = _former(session, order)
+    ids = [str(step["id"]) for step in steps]
+    return [StepNow(step, answers.get(id_), id_ in path, former.get(id_, ())) for id_, step in zip(ids, steps, strict=True)]
 
 
 def _answers(session: Session, order: WorkOrder) -> dict[str, StepEvent]:
@@ -64,6 +68,18 @@ def _answers(session: Session, order: WorkOrder) -> dict[str, StepEvent]:
         query = query.where(StepEvent.received_at >= order.reopened_at)  # the work is done again
     last = {event.step_id: event for event in session.scalars(query.order_by(StepEvent.id))}
     return {id_: event for id_, event in last.items() if event.kind == "answer"}
+
+
+def _former(session: Session, order: WorkOrder) -> dict[str, tuple[StepEvent, ...]]:
+    """Answers of earlier rounds by step; those taken back are left out."""
+    if order.reopened_at is None:
+        return {}
+    query = select(StepEvent).where(StepEvent.order_id == order.id, StepEvent.received_at < order.reopened_at)
+    kept: dict[str, tuple[StepEvent, ...]] = {}
+    for event in session.scalars(query.order_by(StepEvent.id)):
+        earlier = kept.get(event.step_id, ())
+        kept[event.step_id] = (*earlier, event) if event.kind == "answer" else earlier[:-1]
+    return kept
 
 
 def missing(session: Session, order: WorkOrder) -> str | None:
@@ -162,11 +178,26 @@ def _told(session: Session, order: WorkOrder, event: StepEvent, user: Person, no
 
 
 def step_body(session: Session, now: StepNow) -> dict[str, Any]:
-    """AR_FEED.md's step with the answer that counts."""
-    event = now.answer
-    person = session.get(User, event.user_id) if event else None
-    answer = None
-    if event is not None:
-        fields = {name: getattr(event, name) for name in ("value", "unit", "option", "code", "media", "note", "ok", "by")}
-        answer = {**fields, "at": rfc3339(event.at), "next": event.next_step, "who": person.name if person else None}
-    return {**now.step, "done": now.done, "open": now.on_path, "answer": answer}
+    """AR_FEED.md's step with the answer that counts and, of a reopened order, the answers before (`former`)."""
+    return step_bodies(session, [now])[0]
+
+
+def step_bodies(session: Session, steps: Sequence[StepNow]) -> list[dict[str, Any]]:
+    """Steps, in their order."""
+    events = [event for now in steps for event in (now.answer, *now.former) if event is not None]
+    names = {id_: person.name for id_, person in by_id(session, User, (event.user_id for event in events)).items()}
+    return [
+        {
+            **now.step,
+            "done": now.done,
+            "open": now.on_path,
+            "answer": _answer_body(now.answer, names) if now.answer else None,
+            "former": [_answer_body(event, names) for event in now.former],
+        }
+        for now in steps
+    ]
+
+
+def _answer_body(event: StepEvent, names: dict[int, str]) -> dict[str, Any]:
+    fields = {name: getattr(event, name) for name in ("value", "unit", "option", "code", "media", "note", "ok", "by")}
+    return {**fields, "at": rfc3339(event.at), "next": event.next_step, "who": names.get(event.user_id)}
