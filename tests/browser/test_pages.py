@@ -275,6 +275,18 @@ def test_silence_turns_values_stale_then_to_a_dash(visit: Any, instance: Instanc
     expect(cell.locator(".value")).not_to_have_text("—", timeout=20_000)
 
 
+@pytest.mark.parametrize(("typed", "found"), [("booster", "M2 Booster pump"), ("M2.vibr", "M2.vibration"), ("WO-1", "WO-1")])
+def test_search_finds_assets_tags_and_orders(visit: Any, order: str, typed: str, found: str) -> None:
+    visitor = visit()
+    visitor.open("/alarms")
+
+    visitor.page.keyboard.press("/")
+    visitor.page.keyboard.type(typed)
+
+    expect(visitor.page.locator("#found a").first).to_contain_text(found)
+    assert visitor.wrong == []
+
+
 def test_a_dead_link_is_seen_and_heals_by_itself(visit: Any, instance: Instance) -> None:
     visitor = visit()
     visitor.open("/?stay=1")

@@ -65,10 +65,14 @@ function wireSearch() {
     }
     if (event.key === "Escape") found.hidden = true;
   });
+  let typed = 0;
   input.addEventListener("input", async () => {
-    const wanted = input.value.trim().toLowerCase();
+    const wanted = input.value.trim();
+    const mine = ++typed;
+    await new Promise((resolve) => setTimeout(resolve, 150)); // one question a pause, not one a key
+    if (mine !== typed) return;
     const rows = wanted ? await search(wanted) : [];
-    if (wanted !== input.value.trim().toLowerCase()) return;
+    if (mine !== typed) return;
     fill(found, rows.length ? rows : h("p", { class: "empty" }, _("Nothing is called that.")));
     found.hidden = !wanted;
   });
@@ -81,15 +85,20 @@ function wireSearch() {
 
 /** @param {string} wanted @returns {Promise<HTMLElement[]>} */
 async function search(wanted) {
-  const [assets, orders] = await Promise.all([get("/api/assets?limit=500"), get("/api/work-orders?limit=500")]);
+  const asked = encodeURIComponent(wanted);
+  const may = (/** @type {string} */ right) => (document.body.dataset.rights || "").split(" ").includes(right);
+  const [assets, tags, orders] = await Promise.all([
+    get(`/api/register/assets?limit=6&search=${asked}`),
+    get(`/api/tags?limit=4&search=${asked}`),
+    may("orders.read") ? get(`/api/work-orders?limit=6&search=${asked}`) : { items: [] },
+  ]);
   const row = (/** @type {string} */ href, /** @type {string} */ name, /** @type {string} */ text) => h("a", { href }, h("b", {}, code(name)), ` ${text}`);
-  const machines = assets.items
-    .filter((/** @type {any} */ a) => `${a.code} ${a.name} ${a.tags.map((/** @type {any} */ t) => `${t.name} ${t.label}`).join(" ")}`.toLowerCase().includes(wanted))
-    .map((/** @type {any} */ a) => row(`/assets/${encodeURIComponent(a.code)}`, a.code, a.name));
-  const work = orders.items
-    .filter((/** @type {any} */ o) => `${o.number} ${o.title}`.toLowerCase().includes(wanted))
-    .map((/** @type {any} */ o) => row(`/orders/${o.number}`, o.number, o.title));
-  return [...machines.slice(0, 6), ...work.slice(0, 6)];
+  const page = (/** @type {string} */ asset) => `/assets/${encodeURIComponent(asset)}`;
+  return [
+    ...assets.items.map((/** @type {any} */ a) => row(page(a.code), a.code, a.name)),
+    ...tags.items.map((/** @type {any} */ t) => row(page(t.asset), t.tag, t.label || "")),
+    ...orders.items.map((/** @type {any} */ o) => row(`/orders/${o.number}`, o.number, o.title)),
+  ];
 }
 
 everyTick(showLink);
