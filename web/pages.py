@@ -12,7 +12,7 @@ from server.auth import guard
 from server.auth.guard import current_user, right
 from server.rules.roles import Role
 from server.services import services
-from web import assets, context, languages, libraries, phone_link, record_pages, session_pages
+from web import assets, context, languages, libraries, phone_link, record_pages, report, session_pages
 
 Answer = str | Response
 
@@ -118,6 +118,7 @@ def demo() -> Answer:
 
 
 session_pages.register(pages)
+report.register(pages)
 
 
 def register(app: Flask) -> None:

@@ -19,7 +19,7 @@ from server.api.stores import SearchedPage, located, wanted
 from server.auth.guard import current_user, right
 from server.export.table import Column, Table
 from server.idempotency import once
-from server.models.parts import Part, StockMovement
+from server.models.parts import Part, StockLevel, StockMovement
 from server.models.plant import Site
 from server.rules import stock
 from server.services import services
@@ -195,10 +195,10 @@ def get_valuation() -> Response:
     """What lies in the stores: stock x moving average cost, in the site's currency."""
     user = current_user()
     with services().database.transaction() as session:
-        worth = func.sum(StockMovement.quantity) * Part.average_cost
-        query = select(worth.label("worth")).join(Part, Part.id == StockMovement.part_id).where(Part.site_id == user.site_id)
-        each = query.group_by(Part.id).subquery()
-        total, count = session.execute(select(func.coalesce(func.sum(each.c.worth), 0), func.count()).select_from(each)).one()
+        worth = func.sum(StockLevel.on_hand * Part.average_cost)
+        query = select(func.coalesce(worth, 0), func.count(Part.id.distinct())).select_from(StockLevel)
+        stocked = query.join(Part, Part.id == StockLevel.part_id).where(Part.site_id == user.site_id, StockLevel.on_hand > 0)
+        total, count = session.execute(stocked).one()
         site = session.get_one(Site, user.site_id)
         return jsonify(value=stock_bodies.price(total), parts=count, currency=site.currency)
 

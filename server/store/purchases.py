@@ -64,7 +64,7 @@ def get_purchase(session: Session, purchase_id: int, user: Person) -> Purchase:
 
 def lock(session: Session, purchase_id: int, user: Person) -> Purchase:
     """The same, locked until commit."""
-    query = select(Purchase).where(Purchase.id == purchase_id).with_for_update().execution_options(populate_existing=True)
+    query = select(Purchase).where(Purchase.id == purchase_id).with_for_update(key_share=True).execution_options(populate_existing=True)
     return _visible(session.scalars(query).one_or_none(), purchase_id, user)
 
 

@@ -49,5 +49,5 @@ def resolve(session: Session, token: str) -> tuple[ReportLink, Asset]:
     live = query.where(ReportLink.token == token, ReportLink.revoked_at.is_(None), Asset.deleted_at.is_(None))
     found = session.execute(live).one_or_none()
     if found is None:
-        raise NotFound("report link", "")
+        raise NotFound("address on this", "label")
     return found[0], found[1]

@@ -54,7 +54,7 @@ class Report:
 def file_report(session: Session, link: ReportLink, asset: Asset, report: Report, now: datetime) -> FaultRequest:
     """Take a report in and tell the planners; the same key again is the same report. Raises Problem 429 when the link is flooded."""
     session.scalar(select(func.pg_advisory_xact_lock(_LOCK, link.id)))
-    known = session.scalar(select(FaultRequest).where(FaultRequest.link_id == link.id, FaultRequest.key == report.key))
+    known = by_key(session, link, report.key)
     if known is not None:
         return known
     recent = select(func.count()).select_from(FaultRequest).where(FaultRequest.link_id == link.id)
@@ -82,6 +82,11 @@ def file_report(session: Session, link: ReportLink, asset: Asset, report: Report
     message = Message("request_new", f"{row.number}: {asset.code} {asset.name}"[:200], row.words[:500], None, None, row.site_id)
     notify(session, people, message, now)
     return row
+
+
+def by_key(session: Session, link: ReportLink, key: str) -> FaultRequest | None:
+    """What was sent with the key before."""
+    return session.scalar(select(FaultRequest).where(FaultRequest.link_id == link.id, FaultRequest.key == key))
 
 
 _LOCK = 7_163_010  # reports through one link follow each other
@@ -117,7 +122,7 @@ def status_of(session: Session, status_token: str) -> Status:
     """State of a report by its secret address; that of the first one for a duplicate. Raises NotFound."""
     row = session.scalar(select(FaultRequest).where(FaultRequest.status_token == status_token))
     if row is None:
-        raise NotFound("report", "")
+        raise NotFound("report at this", "address")
     told = row
     if row.duplicate_of_id is not None:
         told = session.get_one(FaultRequest, row.duplicate_of_id)
@@ -157,12 +162,12 @@ def lock(session: Session, request_id: int, user: Person) -> FaultRequest:
     """The same, locked until commit."""
     get_request(session, request_id, user)
     query = select(FaultRequest).where(FaultRequest.id == request_id)
-    return session.scalars(query.with_for_update().execution_options(populate_existing=True)).one()
+    return session.scalars(query.with_for_update(key_share=True).execution_options(populate_existing=True)).one()
 
 
 def lock_for_reporter(session: Session, row: FaultRequest) -> FaultRequest:
     """A report of somebody who holds its secret address, locked until commit."""
-    session.refresh(row, with_for_update=True)
+    session.refresh(row, with_for_update={"key_share": True})
     return row
 
 

@@ -64,7 +64,7 @@ def open_of(session: Session, taking: _Taking) -> list[Reservation]:
     """Open reservations of the order for this part in this store, oldest first, locked."""
     query = select(Reservation).where(Reservation.part_id == taking.part_id, Reservation.store_id == taking.store_id)
     query = query.where(Reservation.order_id == taking.order_id, Reservation.released_at.is_(None)).order_by(Reservation.id)
-    return list(session.scalars(query.with_for_update().execution_options(populate_existing=True)))
+    return list(session.scalars(query.with_for_update(key_share=True).execution_options(populate_existing=True)))
 
 
 def consume(rows: Iterable[Reservation], quantity: Decimal) -> None:
@@ -94,7 +94,7 @@ def release_for_order(session: Session, order_id: int, user: Person, now: dateti
     The rows are locked in one order, not their parts: what becomes free can only help whoever waits.
     """
     query = select(Reservation).where(Reservation.order_id == order_id, Reservation.released_at.is_(None)).order_by(Reservation.id)
-    for row in session.scalars(query.with_for_update()).all():
+    for row in session.scalars(query.with_for_update(key_share=True)).all():
         _release(session, row, user.site_id, user, now)
 
 

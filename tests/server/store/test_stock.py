@@ -198,7 +198,7 @@ def test_an_order_knows_its_parts_and_what_they_cost(database: Database, stock: 
     assert used[stock.other_order] == []
     assert [(row.name, row.quantity) for row in used[stock.order]] == [("Bearing 6205", 3)]
     assert costs == {stock.order: Decimal("37.50"), stock.other_order: 0}  # 2 x 10 + 2 x 15, one back at their mean
-    assert average == Decimal("14.807692")  # (12 x 15 + 12.5) / 13
+    assert average == Decimal("14.833333")  # (14 x 15 + 12.5) / 15
 
 
 def test_nothing_comes_back_that_was_not_issued(database: Database, stock: Stock) -> None:
