@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHES = ("history", "collectors", "monitor", "pipeline")
+BENCHES = ("audit", "history", "collectors", "monitor", "pipeline")
 LONGEST_S = 600
 
 

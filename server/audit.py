@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import func, select, text
+from sqlalchemy import func, insert, select, text
 from sqlalchemy.orm import Session
 
 from realtime import settings as settings_module
@@ -26,10 +26,11 @@ from server.database import Database
 from server.models.audit import AuditLog, AuditSeal
 from server.store.actor import Person
 
-SEALED_AT_ONCE = 500
+SEALED_AT_ONCE = 2000
 _AS_TEXT = ", ".join(f"({column})::text" for column in SELECTED.split(", "))
 _UNSEALED = text(f"""SELECT {_AS_TEXT} FROM audit_log l
-WHERE l.id > :above AND NOT EXISTS (SELECT FROM audit_seals s WHERE s.audit_id = l.id) ORDER BY l.id LIMIT {SEALED_AT_ONCE}""")  # noqa: S608 - constants
+WHERE l.id > :above AND NOT EXISTS (SELECT FROM audit_seals s WHERE s.audit_id = l.id AND s.audit_id > :above)
+ORDER BY l.id LIMIT {SEALED_AT_ONCE}""")  # noqa: S608 - constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +86,13 @@ def seal(session: Session, key: bytes, above: int = 0) -> AuditSeal | None:
     if not rows:
         return None
     head = session.scalar(select(AuditSeal).order_by(AuditSeal.seq.desc()).limit(1))
-    for row in rows:
-        previous, seq = (head.hash, head.seq) if head else (GENESIS, 0)
-        head = AuditSeal(seq=seq + 1, audit_id=int(row[0]), hash=chained(key, previous, list(row)))
-        session.add(head)
-    session.flush()
-    return head
+    hash_, seq = (head.hash, head.seq) if head else (GENESIS, 0)
+    seals = []
+    for number, row in enumerate(rows, seq + 1):
+        hash_ = chained(key, hash_, list(row))
+        seals.append({"seq": number, "audit_id": int(row[0]), "hash": hash_})
+    session.execute(insert(AuditSeal), seals)
+    return AuditSeal(**seals[-1])
 
 
 def newest_sealed(session: Session) -> int:

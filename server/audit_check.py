@@ -51,8 +51,8 @@ class _Walk:
 
     def write(self, line: bytes) -> int:
         """One line of COPY's text format."""
-        fields: list[Text] = line[:-1].decode().split("\t")  # type: ignore[assignment]
-        row = [_value(word) if word and "\\" in word else word for word in fields]
+        fields = line[:-1].decode().split("\t")
+        row: list[Text] = [_value(word) if "\\" in word else word for word in fields]
         seq, audit_id, hash_ = int(str(row[0])), str(row[1]), str(row[2])
         if seq != self.seq + 1:
             self.say(f"seal {self.seq + 1} is missing; {seq} follows")
