@@ -15,9 +15,10 @@ from ml.records import Desk, Records
 from ml.shards import Shards
 from ml.troubles import Troubles
 from realtime.bus import READINGS, Bus, Entry, consumer_name, id_pair, now_ms
+from realtime.codec import decode_batch
 from realtime.consumer import Consumer
 from realtime.errors import BusUnavailable, DecodeError
-from realtime.events import Batch, Finding, Signal, SignalName, decode_batch
+from realtime.events import Batch, Finding, Signal, SignalName
 from realtime.settings import Settings
 from realtime.snapshot import Snapshot, load_copy, save_copy
 from realtime.supervise import Heartbeat, backoff

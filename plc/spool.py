@@ -12,8 +12,9 @@ from pathlib import Path
 
 import msgspec
 
+from realtime.codec import decode_batch, encode_batch
 from realtime.errors import DecodeError
-from realtime.events import Batch, decode_batch, encode_batch
+from realtime.events import Batch
 
 MAX_MB = 512
 

@@ -8,8 +8,9 @@ from typing import BinaryIO
 import msgspec
 
 from realtime.bus import unpack_live
+from realtime.codec import decode_batch, encode_batch
 from realtime.errors import DecodeError
-from realtime.events import Batch, decode_batch, encode_batch
+from realtime.events import Batch
 
 LONGEST = 64 * 1024 * 1024
 

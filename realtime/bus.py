@@ -17,20 +17,9 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
+from realtime.codec import encode_batch, encode_command, encode_fact, encode_finding, encode_signal
 from realtime.errors import BusFull, BusUnavailable
-from realtime.events import (
-    SHARDS,
-    Batch,
-    Command,
-    Fact,
-    Finding,
-    Signal,
-    encode_batch,
-    encode_command,
-    encode_fact,
-    encode_finding,
-    encode_signal,
-)
+from realtime.events import SHARDS, Batch, Command, Fact, Finding, Signal
 from realtime.snapshot import Snapshot, decode_snapshot, encode_snapshot
 
 READINGS = tuple(f"readings.{shard}" for shard in range(SHARDS))
@@ -234,5 +223,5 @@ def id_pair(raw: bytes) -> tuple[int, int]:
 
 
 def unpack_live(message: bytes) -> Fields:
-    """Fields of a live message; feed them to `events.decode_batch`."""
+    """Fields of a live message; feed them to `codec.decode_batch`."""
     return {key.encode(): value for key, value in msgspec.msgpack.decode(message, type=dict[str, bytes]).items()}

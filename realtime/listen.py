@@ -12,8 +12,9 @@ from typing import Any, cast
 import redis
 
 from realtime.bus import FACTS, LIVE, Bus, Fields, unpack_live
+from realtime.codec import decode_batch, decode_fact
 from realtime.errors import BusUnavailable, DecodeError
-from realtime.events import Batch, Fact, decode_batch, decode_fact
+from realtime.events import Batch, Fact
 from realtime.snapshot import Snapshot
 
 log = logging.getLogger(__name__)

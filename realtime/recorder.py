@@ -15,9 +15,10 @@ import psycopg2
 from psycopg2.extensions import connection
 
 from realtime.bus import READINGS, Bus, Entry, now_ms
+from realtime.codec import decode_batch
 from realtime.consumer import Consumer
 from realtime.errors import BusUnavailable, DecodeError
-from realtime.events import Batch, Signal, SignalName, decode_batch
+from realtime.events import Batch, Signal, SignalName
 from realtime.history_writer import Written, check, write_batches
 from realtime.supervise import retry_until
 

@@ -13,8 +13,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from realtime.bus import FACTS, Bus
+from realtime.codec import decode_fact
 from realtime.errors import BusUnavailable
-from realtime.events import FactName, decode_fact
+from realtime.events import FactName
 from server.database import Database
 from server.models.outbox import Outbox
 from server.store.facts import fact_of

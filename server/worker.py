@@ -14,9 +14,10 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from realtime import settings as settings_module
 from realtime.bus import FINDINGS, SIGNALS, Bus, Entry, connect, now_ms
+from realtime.codec import decode_finding, decode_signal
 from realtime.consumer import Consumer
 from realtime.errors import BusUnavailable, DecodeError
-from realtime.events import Signal, SignalName, decode_finding, decode_signal
+from realtime.events import Signal, SignalName
 from realtime.settings import Settings
 from realtime.supervise import Heartbeat, backoff, configure_logging, stop_event
 from server import audit_files

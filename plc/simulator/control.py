@@ -15,9 +15,10 @@ import redis
 from plc.simulator.faults import fault_from
 from plc.simulator.plant import Plant
 from realtime.bus import COMMANDS, Bus, Entry, now_ms
+from realtime.codec import decode_command
 from realtime.consumer import Consumer
 from realtime.errors import BusUnavailable, DecodeError
-from realtime.events import Command, decode_command
+from realtime.events import Command
 from realtime.supervise import backoff
 
 log = logging.getLogger("simulator.control")

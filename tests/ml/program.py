@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from realtime.bus import FINDINGS, Bus, now_ms
-from realtime.events import Batch, Finding, decode_finding
+from realtime.codec import decode_finding
+from realtime.events import Batch, Finding
 from realtime.supervise import heartbeats
 from tests.ml.plant import batch
 from tests.waiting import wait_for

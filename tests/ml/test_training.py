@@ -14,7 +14,8 @@ from ml.store import OWN_VERSION, load_model, save_model
 from ml.training import TooLittle, basis_of, fingerprint, learnable, live_part, train, train_asset
 from realtime import settings as settings_module
 from realtime.bus import Bus, now_ms
-from realtime.events import SignalName, decode_signal
+from realtime.codec import decode_signal
+from realtime.events import SignalName
 from realtime.history_writer import write_batches
 from realtime.settings import Settings
 from realtime.snapshot import ActiveModel, Asset, Baseline, Snapshot

@@ -24,7 +24,8 @@ from snap7.server import Server
 from snap7.type import SrvArea
 
 from realtime.bus import READINGS, SIGNALS, Bus
-from realtime.events import Batch, Signal, decode_batch, decode_signal
+from realtime.codec import decode_batch, decode_signal
+from realtime.events import Batch, Signal
 from realtime.snapshot import Snapshot, Source, Tag
 from tests.waiting import wait_for
 

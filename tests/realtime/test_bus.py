@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from realtime.bus import DEAD, FINDINGS, GROUPS, LIVE, READINGS, SIGNALS, Bus, Entry, connect, unpack_live
+from realtime.codec import decode_batch, decode_signal
 from realtime.consumer import MAX_DELIVERIES, Consumer
 from realtime.embedded.home import Home
 from realtime.embedded.valkey import EmbeddedValkey
 from realtime.errors import BusFull, BusUnavailable, DecodeError
-from realtime.events import Signal, SignalName, decode_batch, decode_signal
+from realtime.events import Signal, SignalName
 from realtime.lease import Lease
 from realtime.snapshot import Snapshot
 from tests.realtime.batches import T0, series

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime import events
+from realtime import codec, events
 from realtime.errors import DecodeError
 from realtime.events import (
     AlertType,
@@ -96,7 +96,7 @@ def batches(draw: st.DrawFn) -> Batch:
 
 @given(batches())
 def test_a_batch_of_any_kind_comes_back_as_it_went_in(batch: Batch) -> None:
-    assert_same_batch(events.decode_batch(over_the_bus(events.encode_batch(batch))), batch)
+    assert_same_batch(codec.decode_batch(over_the_bus(codec.encode_batch(batch))), batch)
 
 
 @given(
@@ -122,7 +122,7 @@ def test_a_batch_of_any_kind_comes_back_as_it_went_in(batch: Batch) -> None:
     )
 )
 def test_a_finding_comes_back_as_it_went_in(finding: Finding) -> None:
-    back = events.decode_finding(over_the_bus(events.encode_finding(finding)))
+    back = codec.decode_finding(over_the_bus(codec.encode_finding(finding)))
 
     assert back == finding
     assert isinstance(back.type, AlertType)
@@ -131,7 +131,7 @@ def test_a_finding_comes_back_as_it_went_in(finding: Finding) -> None:
 
 @given(st.builds(Signal, name=st.sampled_from(SignalName), t=any_ms, data=any_data))
 def test_a_signal_comes_back_as_it_went_in(signal: Signal) -> None:
-    assert events.decode_signal(over_the_bus(events.encode_signal(signal))) == signal
+    assert codec.decode_signal(over_the_bus(codec.encode_signal(signal))) == signal
 
 
 @given(
@@ -147,12 +147,12 @@ def test_a_signal_comes_back_as_it_went_in(signal: Signal) -> None:
     )
 )
 def test_a_fact_comes_back_as_it_went_in(fact: Fact) -> None:
-    assert events.decode_fact(over_the_bus(events.encode_fact(fact))) == fact
+    assert codec.decode_fact(over_the_bus(codec.encode_fact(fact))) == fact
 
 
 @given(st.builds(Command, id=any_text, name=any_text, t=any_ms, data=any_data))
 def test_a_command_comes_back_as_it_went_in(command: Command) -> None:
-    assert events.decode_command(over_the_bus(events.encode_command(command))) == command
+    assert codec.decode_command(over_the_bus(codec.encode_command(command))) == command
 
 
 @given(st.sampled_from(Quality), st.sampled_from(Reason))
@@ -163,7 +163,7 @@ def test_quality_and_reason_share_a_byte_and_part_again(quality: Quality, reason
     assert events.split_quality(byte) == (quality, reason)
 
 
-DECODERS = [events.decode_batch, events.decode_finding, events.decode_signal, events.decode_fact, events.decode_command]
+DECODERS = [codec.decode_batch, codec.decode_finding, codec.decode_signal, codec.decode_fact, codec.decode_command]
 
 
 @pytest.mark.parametrize("decode", DECODERS)
@@ -178,11 +178,11 @@ def test_junk_is_refused_with_a_reason_and_no_other_error(decode: Any, junk: dic
 def test_a_batch_with_a_shortened_column_is_refused(column: str, cut: int, kind: str) -> None:
     frame = Frame((2, 2), "i2", 1.0, 0.0, "°C", bytes(8))
     batch = {"number": series(1, [1.0, 2.0]), "text": texts(1, ["a", "b"]), "frame": pictures(1, [frame, frame])}[kind]
-    entry = over_the_bus(events.encode_batch(batch))
+    entry = over_the_bus(codec.encode_batch(batch))
     entry[column.encode()] = entry[column.encode()][:-cut]
 
     with pytest.raises(DecodeError):
-        events.decode_batch(entry)
+        codec.decode_batch(entry)
 
 
 @given(
@@ -195,36 +195,36 @@ def test_a_batch_with_a_shortened_column_is_refused(column: str, cut: int, kind:
     )
 )
 def test_a_header_of_any_json_is_refused_or_read_never_a_crash(header: Any) -> None:
-    entry = over_the_bus(events.encode_batch(series(1, [1.0])))
+    entry = over_the_bus(codec.encode_batch(series(1, [1.0])))
     entry[b"h"] = orjson.dumps(header)
 
     with pytest.raises(DecodeError):
-        events.decode_batch(entry)
+        codec.decode_batch(entry)
 
 
 def test_a_later_version_is_refused_by_name() -> None:
-    entry = over_the_bus(events.encode_batch(series(1, [1.0])))
+    entry = over_the_bus(codec.encode_batch(series(1, [1.0])))
     entry[b"h"] = entry[b"h"].replace(b'"v":1', b'"v":9')
 
     with pytest.raises(DecodeError, match="version 9"):
-        events.decode_batch(entry)
+        codec.decode_batch(entry)
 
 
 @pytest.mark.parametrize("frames", [[[[], "i2", 1, 0, "", 4]], [[[1], "i2", 1, 0, "", 4]], [[1, 2]], [[["a", 2], "i2", 1, 0, "", 4]], 7])
 def test_a_frame_header_that_is_none_is_refused(frames: Any) -> None:
-    entry = over_the_bus(events.encode_batch(pictures(1, [Frame((1, 2), "i2", 1.0, 0.0, "", bytes(4))])))
+    entry = over_the_bus(codec.encode_batch(pictures(1, [Frame((1, 2), "i2", 1.0, 0.0, "", bytes(4))])))
     entry[b"h"] = orjson.dumps({**orjson.loads(entry[b"h"]), "frames": frames})
 
     with pytest.raises(DecodeError):
-        events.decode_batch(entry)
+        codec.decode_batch(entry)
 
 
 def test_an_unknown_kind_is_refused_by_name() -> None:
-    entry = over_the_bus(events.encode_batch(series(1, [1.0])))
+    entry = over_the_bus(codec.encode_batch(series(1, [1.0])))
     entry[b"h"] = entry[b"h"].replace(b'"f64"', b'"bits"')
 
     with pytest.raises(DecodeError, match="bits"):
-        events.decode_batch(entry)
+        codec.decode_batch(entry)
 
 
 def test_the_values_of_another_kind_are_a_type_error() -> None:

@@ -14,7 +14,8 @@ import pytest
 from psycopg2.extensions import connection
 
 from realtime.bus import DEAD, READINGS, SIGNALS, Bus
-from realtime.events import SHARDS, Batch, SignalName, decode_signal
+from realtime.codec import decode_signal
+from realtime.events import SHARDS, Batch, SignalName
 from realtime.recorder import GROUP, Recorder
 from tests.realtime.batches import GOOD, T0, batch_of, series, texts
 from tests.waiting import wait_for

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import select, update
 
 from realtime.bus import FACTS, Bus, connect
+from realtime.codec import decode_fact
 from realtime.errors import BusUnavailable
-from realtime.events import FactName, decode_fact
+from realtime.events import FactName
 from server.database import Database
 from server.models.outbox import Outbox
 from server.relay import OutboxBell, Relay

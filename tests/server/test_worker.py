@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import func, select
 
 from realtime.bus import DEAD, FACTS, FINDINGS, SIGNALS, Bus
-from realtime.events import Fact, Signal, SignalName, decode_fact
+from realtime.codec import decode_fact
+from realtime.events import Fact, Signal, SignalName
 from realtime.settings import Settings
 from realtime.supervise import heartbeats
 from server import audit

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from realtime.bus import COMMANDS, READINGS, SIGNALS
-from realtime.events import decode_batch
+from realtime.codec import decode_batch
 from server.models.metadata import Base
 from server.services import Services
 from tests.server.api.conftest import LogIn, Plant

@@ -14,7 +14,8 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from realtime.bus import READINGS, Bus
-from realtime.events import Batch, decode_batch
+from realtime.codec import decode_batch
+from realtime.events import Batch
 from realtime.historian import write_batches
 from realtime.settings import Settings
 from server.services import Services

@@ -15,8 +15,9 @@ from sqlalchemy import select
 
 from app import create_app
 from realtime.bus import COMMANDS, FINDINGS, READINGS, SIGNALS
+from realtime.codec import decode_command
 from realtime.consumer import Consumer
-from realtime.events import Fact, FactName, decode_command
+from realtime.events import Fact, FactName
 from realtime.settings import Settings
 from realtime.supervise import Heartbeat
 from server.doors import FACT_RIGHTS
