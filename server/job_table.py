@@ -17,7 +17,8 @@ class JobRow:
 TRAIN = "ml.train"
 
 JOBS: dict[str, JobRow] = {
-    "report.work_orders": JobRow("server", "server.reports.work_orders"),
+    "report.run": JobRow("server", "server.reports.jobs.run"),
+    "report.work_orders": JobRow("server", "server.reports.order_job.work_orders"),
     "backup.make": JobRow("server", "server.backup.runs.run_job"),
     TRAIN: JobRow("ml", "ml.training.train_asset", ("asset", "version")),
 }

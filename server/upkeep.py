@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from server.backup import runs
 from server.database import Database
-from server.store import calibration_due, standstill, usage
+from server.store import calibration_due, escalations, fault_story, mail, report_schedules, standstill, usage
 
 log = logging.getLogger("worker")
 
@@ -32,10 +32,15 @@ class Task:
 TASKS: tuple[Task, ...] = (
     Task("backup", 60, runs.nightly),
     Task("overdue calibrations", 60, calibration_due.see_overdue),
+    Task("fault stories", 2, fault_story.tell_stories),
     Task("reorder proposals", 6 * 3600, usage.propose_everywhere),
     Task("downtime", 1, standstill.follow),
     Task("orders of downtime", 5, standstill.tie_orders),
     Task("reasons of downtime", 15, standstill.ask_reasons),
+    Task("escalation", 10, escalations.escalate),
+    Task("scheduled reports", 30, report_schedules.ask_due),
+    Task("old files of jobs", 3600, report_schedules.forget_files),
+    Task("old mail", 3600, mail.forget),
 )
 
 

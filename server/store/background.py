@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from realtime.bus import Bus
 from realtime.job_worker import enqueue, failure
@@ -15,8 +16,16 @@ from server.errors import Invalid, NotFound
 from server.job_table import JOBS
 from server.models.jobs import BackgroundJob
 from server.store.actor import Person, sees_site
+from server.store.page import Page, ordering, page_of
 from server.timestamps import rfc3339, to_ms
 
+SORTS = {
+    "id": BackgroundJob.id,
+    "name": BackgroundJob.name,
+    "status": BackgroundJob.state,
+    "created_at": BackgroundJob.created_at,
+    "finished_at": BackgroundJob.finished_at,
+}
 OPEN = ("queued", "running")
 
 
@@ -38,6 +47,18 @@ def get_job(session: Session, job_id: int, user: Person) -> BackgroundJob:
     if job is None or not sees_site(user, job.site_id):
         raise NotFound("job", job_id)
     return job
+
+
+def list_jobs(session: Session, user: Person, query: Mapping[str, Any]) -> Page[BackgroundJob]:
+    """Jobs that the person sees, newest first."""
+    found = select(BackgroundJob)
+    if user.site_id is not None:
+        found = found.where((BackgroundJob.site_id == user.site_id) | BackgroundJob.site_id.is_(None))
+    for column, name in ((BackgroundJob.name, "name"), (BackgroundJob.state, "status")):
+        if query.get(name):
+            found = found.where(column == query[name])
+    order = ordering(query["sort"] or "-id", SORTS, "-id")
+    return page_of(session, found.options(defer(BackgroundJob.result)), order, query["limit"], query["offset"])
 
 
 def hand_out(session: Session, bus: Bus) -> int:
@@ -71,4 +92,4 @@ def body(job: BackgroundJob) -> dict[str, Any]:
     """The REST body, without the result's content."""
     names = ("id", "name", "done", "total", "message", "created_by")
     times = {name: rfc3339(getattr(job, name)) for name in ("created_at", "started_at", "finished_at")}
-    return {"status": job.state, **{name: getattr(job, name) for name in names}, **times}
+    return {"status": job.state, **{name: getattr(job, name) for name in names}, "args": job.args, **times}

@@ -1,0 +1,1 @@
+"""Reports: queries behind them, their JSON, their files and the jobs that make them."""
