@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext
 from flask_wtf.csrf import generate_csrf
 from sqlalchemy import select
 
-from server.auth.guard import current_user, identify
+from server.auth.guard import brings_own_csrf, current_user, identify
 from server.auth.principal import Principal
 from server.errors import NotFound
 from server.models.plant import Area, Asset, Site, Tag
@@ -112,7 +112,7 @@ def _common() -> dict[str, Any]:
         "theme": theme if theme in {"light", "dark"} else "",
         "server_time": int(time.time() * 1000),
         "catalogue": url_for("words", language=language) if language != "en" else None,
-        "csrf": generate_csrf(),
+        "csrf": None if brings_own_csrf() else generate_csrf(),
         "demo": services().settings.demo,
     }
 

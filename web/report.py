@@ -107,6 +107,7 @@ def _send(token: str, told: Report) -> str:
         return row.status_token
 
 
+@own_csrf
 @public
 def status(status_token: str) -> Answer:
     """Thank-you and state of a report, for whoever has its address."""

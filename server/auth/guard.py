@@ -126,7 +126,7 @@ def _check_csrf(*, form_only: bool) -> None:
     """A cookie must bring its CSRF token on unsafe methods; an open route only where a foreign form could post to it."""
     if request.method in _SAFE or "Authorization" in request.headers:
         return
-    if form_only and (request.mimetype not in _FORMS or _brings_its_own()):
+    if form_only and (request.mimetype not in _FORMS or brings_own_csrf()):
         return
     try:
         _csrf.protect()
@@ -134,8 +134,9 @@ def _check_csrf(*, form_only: bool) -> None:
         raise Problem(400, "csrf", error.description or "the CSRF token is missing or wrong") from error
 
 
-def _brings_its_own() -> bool:
-    return bool(getattr(current_app.view_functions[str(request.endpoint)], "sightline_own_csrf", False))
+def brings_own_csrf() -> bool:
+    """Whether the view of this request is marked with `own_csrf`: it needs no cookie."""
+    return bool(getattr(current_app.view_functions.get(str(request.endpoint)), "sightline_own_csrf", False))
 
 
 def register(app: Flask) -> None:
