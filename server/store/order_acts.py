@@ -21,7 +21,7 @@ from server.rules import work_order as rules
 from server.rules.proof import may_decide
 from server.rules.roles import Role
 from server.rules.work_order import OrderAction, OrderState
-from server.store import assets, completion, labour, maintenance, order_links, procedures, proofs
+from server.store import assets, completion, labour, maintenance, order_links, procedures, proofs, reservations
 from server.store.actor import Person, has
 from server.store.notifications import Message, notify, people_with
 from server.store.order_rows import lock
@@ -121,6 +121,8 @@ def settle(session: Session, order: WorkOrder, action: OrderAction, before: dict
         maintenance.begin(session, order, by, now)
     else:
         maintenance.end(session, order, by, now)
+    if order.state in rules.FINAL or order.state == OrderState.COMPLETED:
+        reservations.release_for_order(session, order.id, by, now)
     name = FACTS.get(action, FactName.WORK_ORDER_CHANGED)
     emit(session, Draft(name, order.id, order.rev, by.name, order.site_id, bodies.order_body(session, order)), now)
     assets.follow(session, order.asset_id, by.name, now)
@@ -212,8 +214,8 @@ def _reopen(session: Session, act_: Act) -> None:
 
 
 def _cancel(session: Session, act_: Act) -> None:
-    labour.stop_all(session, act_.order.id, act_.now)
     act_.order.cancel_reason = act_.words("reason")
+    labour.stop_all(session, act_.order.id, act_.now)
     act_.order.cancelled_at = act_.now
     proofs.leave(session, act_.order, act_.now, "order cancelled")
 
