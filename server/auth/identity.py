@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server.auth import device_tokens, jwt_tokens
 from server.auth.principal import Kind, Login, Principal, narrowed
-from server.auth.revocation import is_revoked
+from server.auth.revocation import revoked
 from server.models.feed import DeviceToken
 from server.models.people import ContractorLink, User
 from server.problems import unauthorized
@@ -38,10 +39,11 @@ def of_user(user: User, kind: Kind = "user", *, login: Login | None = None, toke
 
 def by_login(session: Session, user_id: int, login: Login, now: datetime) -> Principal | None:
     """The person behind a cookie or JWT; None when the login has ended in any way."""
-    user = session.get(User, user_id)
-    if user is None or not user.active or user.session_epoch != login.epoch:
+    found = session.execute(select(User, revoked(login.id)).where(User.id == user_id)).one_or_none()
+    if found is None or found[1]:
         return None
-    if login.expires_at + jwt_tokens.LEEWAY_S < now.timestamp() or is_revoked(session, login.id):
+    user: User = found[0]
+    if not user.active or user.session_epoch != login.epoch or login.expires_at + jwt_tokens.LEEWAY_S < now.timestamp():
         return None
     return of_user(user, login=login)
 

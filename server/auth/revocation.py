@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import DateTime, String, delete
+from sqlalchemy import DateTime, Exists, String, delete, exists
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -29,6 +29,6 @@ def revoke(session: Session, login_id: str, expires_at: datetime, now: datetime)
     session.execute(insert(RevokedSession).values(login_id=login_id, expires_at=expires_at).on_conflict_do_nothing())
 
 
-def is_revoked(session: Session, login_id: str) -> bool:
-    """True when this login was ended."""
-    return session.get(RevokedSession, login_id) is not None
+def revoked(login_id: str) -> Exists:
+    """True when this login was ended; asked in the query that reads its user."""
+    return exists().where(RevokedSession.login_id == login_id)

@@ -60,10 +60,12 @@ def _note(url: str, row: Backup) -> None:
 
 def newest(session: Session, now: datetime) -> dict[str, Any] | None:
     """The last backup that succeeded, and whether the last try failed; None before the first."""
-    row = session.scalar(select(Backup).where(Backup.ok).order_by(Backup.at.desc()).limit(1))
-    last = session.scalar(select(Backup).order_by(Backup.at.desc(), Backup.id.desc()).limit(1))
-    if last is None:
+    latest = select(Backup.id).order_by(Backup.at.desc(), Backup.id.desc()).limit(1)
+    wanted = Backup.id.in_([latest.scalar_subquery(), latest.where(Backup.ok).scalar_subquery()])
+    rows = session.scalars(select(Backup).where(wanted).order_by(Backup.at.desc(), Backup.id.desc())).all()
+    if not rows:
         return None
+    last, row = rows[0], next((one for one in rows if one.ok), None)
     failed = None if last.ok else last.message
     if row is None:
         return {"at": None, "age_s": None, "file": None, "bytes": None, "failed": failed}

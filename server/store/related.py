@@ -122,50 +122,58 @@ def _add_versions(session: Session, related: Related, orders: Collection[WorkOrd
 
 
 def of_alerts(session: Session, alerts: Collection[AlertRecord]) -> Related:
-    """Everything that the bodies of these alerts mention."""
+    """Everything that the bodies of these alerts mention, in one query."""
     related = Related()
-    _add_assets(session, related, (alert.asset_id for alert in alerts))
-    _add_tags(session, related, (alert.tag for alert in alerts))
-    related.orders = by_id(session, WorkOrder, (alert.work_order_id for alert in alerts))
-    related.users = by_id(session, User, (order.assignee_id for order in related.orders.values()))
-    oldest = (
-        select(AlertRecord.asset_id, func.min(AlertRecord.id))
-        .where(AlertRecord.asset_id.in_(related.assets), AlertRecord.resolved_at.is_(None), AlertRecord.watch.is_(False))
-        .where(AlertRecord.condition == "active")
-        .group_by(AlertRecord.asset_id)
+    if not alerts:
+        return related
+    older = aliased(AlertRecord)
+    first = select(func.min(older.id)).where(
+        older.asset_id == AlertRecord.asset_id, older.resolved_at.is_(None), older.watch.is_(False), older.condition == "active"
     )
-    related.first_out = {asset: alert for asset, alert in session.execute(oldest) if asset is not None}
+    joined = (
+        select(Asset, Area, AssetClass, Tag, WorkOrder, User, first.scalar_subquery())
+        .select_from(AlertRecord)
+        .outerjoin(Asset, Asset.id == AlertRecord.asset_id)
+        .outerjoin(Area, Area.id == Asset.area_id)
+        .outerjoin(AssetClass, AssetClass.id == Asset.class_id)
+        .outerjoin(Tag, Tag.name == AlertRecord.tag)
+        .outerjoin(WorkOrder, WorkOrder.id == AlertRecord.work_order_id)
+        .outerjoin(User, User.id == WorkOrder.assignee_id)
+        .where(AlertRecord.id.in_([alert.id for alert in alerts]))
+    )
+    for asset, area, class_, tag, order, user, oldest in session.execute(joined):
+        _keep((related.assets, asset), (related.areas, area), (related.classes, class_), (related.orders, order), (related.users, user))
+        if tag is not None:
+            related.tags[tag.name] = tag
+        if asset is not None and oldest is not None:
+            related.first_out[asset.id] = oldest
     return related
+
+
+def _keep(*rows: tuple[dict[int, Any], Any]) -> None:
+    """Enter each row that is there under its id."""
+    for known, row in rows:
+        if row is not None:
+            known[row.id] = row
 
 
 def of_assets(session: Session, assets: Collection[Asset]) -> Related:
-    """Areas, classes and newest unverified orders of these assets."""
+    """Areas, classes and newest unverified orders of these assets, with who has them."""
     related = Related(assets={asset.id: asset for asset in assets})
-    _add_areas(session, related)
+    around = select(Area, AssetClass).select_from(Asset).outerjoin(Area, Area.id == Asset.area_id)
+    around = around.outerjoin(AssetClass, AssetClass.id == Asset.class_id).where(Asset.id.in_(related.assets))
+    for area, class_ in session.execute(around):
+        _keep((related.areas, area), (related.classes, class_))
     newest = (
-        select(WorkOrder)
+        select(WorkOrder, User)
+        .outerjoin(User, User.id == WorkOrder.assignee_id)
         .where(WorkOrder.asset_id.in_(related.assets), WorkOrder.state.in_([str(s) for s in UNVERIFIED]))
         .order_by(WorkOrder.id)
     )
-    related.orders = {order.asset_id: order for order in session.scalars(newest)}  # the newest of an asset wins
-    related.users = by_id(session, User, (order.assignee_id for order in related.orders.values()))
+    for order, user in session.execute(newest):
+        related.orders[order.asset_id] = order  # the newest of an asset wins
+        _keep((related.users, user))
     return related
-
-
-def _add_assets(session: Session, related: Related, ids: Iterable[int | None]) -> None:
-    related.assets = by_id(session, Asset, ids)
-    _add_areas(session, related)
-
-
-def _add_areas(session: Session, related: Related) -> None:
-    related.areas = by_id(session, Area, (asset.area_id for asset in related.assets.values()))
-    related.classes = by_id(session, AssetClass, (asset.class_id for asset in related.assets.values()))
-
-
-def _add_tags(session: Session, related: Related, names: Iterable[str | None]) -> None:
-    wanted = {name for name in names if name}
-    if wanted:
-        related.tags = {tag.name: tag for tag in session.scalars(select(Tag).where(Tag.name.in_(wanted)))}
 
 
 def steps_done(session: Session, order_ids: Iterable[int]) -> dict[int, int]:
@@ -195,10 +203,13 @@ class TagRows:
 def tags_of(session: Session, asset_ids: Iterable[int]) -> TagRows:
     """Live tags by asset, limits by tag, sources by id."""
     tags: dict[int, list[Tag]] = {}
-    for tag in session.scalars(select(Tag).where(Tag.asset_id.in_(list(asset_ids)), Tag.deleted_at.is_(None)).order_by(Tag.id)):
+    sources: dict[int, Source] = {}
+    live = select(Tag, Source).outerjoin(Source, Source.id == Tag.source_id)
+    for tag, source in session.execute(live.where(Tag.asset_id.in_(list(asset_ids)), Tag.deleted_at.is_(None)).order_by(Tag.id)):
         tags.setdefault(tag.asset_id, []).append(tag)
+        _keep((sources, source))
     everything = [tag for rows in tags.values() for tag in rows]
     limits: dict[int, list[TagLimit]] = {}
     for limit in session.scalars(select(TagLimit).where(TagLimit.tag_id.in_([tag.id for tag in everything])).order_by(TagLimit.id)):
         limits.setdefault(limit.tag_id, []).append(limit)
-    return TagRows(tags, limits, by_id(session, Source, (tag.source_id for tag in everything)))
+    return TagRows(tags, limits, sources)

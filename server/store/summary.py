@@ -45,10 +45,7 @@ def summary(session: Session, site_id: int, now: datetime) -> dict[str, Any]:
         "at": rfc3339(now),
         "day_starts_at": rfc3339(today[0]),
         "orders": _orders(session, site_id, now),
-        "downtime_s": {
-            "today": _downtime_s(session, site_id, today[0], now),
-            "mean_7d": _mean_downtime_s(session, site_id, now, time_zone),
-        },
+        "downtime_s": _downtime(session, site_id, today[0], now, time_zone),
         "mttr_s": mean_s,
         "mttr_n": repairs,
         "pm": _planned(session, site_id, now),
@@ -76,31 +73,25 @@ def _orders(session: Session, site_id: int, now: datetime) -> dict[str, Any]:
     }
 
 
-def _downtime_s(session: Session, site_id: int, start: datetime, end: datetime) -> float:
-    """Seconds that machines of the site were stopped or in fault, added up over machines."""
+def _downtime(session: Session, site_id: int, today: datetime, now: datetime, time_zone: str) -> dict[str, float | None]:
+    """Seconds that machines of the site were stopped or in fault, added up: today, and the mean of the last seven whole days.
+
+    The mean is None while the site's machines have no such past.
+    """
+    days = [day_of(today - timedelta(hours=1), time_zone)]
+    while len(days) < 7:
+        days.append(day_of(days[-1][0] - timedelta(hours=1), time_zone))
+    asset = select(Asset.id).where(Asset.site_id == site_id)
+    first = select(func.min(OperatingPeriod.started_at)).where(OperatingPeriod.asset_id.in_(asset)).scalar_subquery()
     query = (
-        select(OperatingPeriod.started_at, OperatingPeriod.ended_at)
-        .join(Asset, Asset.id == OperatingPeriod.asset_id)
-        .where(Asset.site_id == site_id, OperatingPeriod.operating.in_([str(state) for state in DOWN]))
-        .where(OperatingPeriod.started_at < end, OperatingPeriod.ended_at.is_(None) | (OperatingPeriod.ended_at > start))
+        select(OperatingPeriod.started_at, OperatingPeriod.ended_at, OperatingPeriod.operating, first.label("first"))
+        .where(OperatingPeriod.asset_id.in_(asset), OperatingPeriod.started_at < now)
+        .where(OperatingPeriod.ended_at.is_(None) | (OperatingPeriod.ended_at > days[-1][0]))
     )
-    return round(total_s([Stretch(*row) for row in session.execute(query)], start, end), 1)
-
-
-def _mean_downtime_s(session: Session, site_id: int, now: datetime, time_zone: str) -> float | None:
-    """Mean of the last seven whole days; None while the site's machines have no such past."""
-    first = session.scalar(
-        select(func.min(OperatingPeriod.started_at)).join(Asset, Asset.id == OperatingPeriod.asset_id).where(Asset.site_id == site_id)
-    )
-    starts, _ = day_of(now, time_zone)
-    days: list[float] = []
-    for _ in range(7):
-        start, end = day_of(starts - timedelta(hours=1), time_zone)
-        if first is None or first > start:
-            break
-        days.append(_downtime_s(session, site_id, start, end))
-        starts = start
-    return round(sum(days) / len(days), 1) if days else None
+    rows = session.execute(query).all()
+    down = [Stretch(row.started_at, row.ended_at) for row in rows if row.operating in {str(state) for state in DOWN}]
+    known = [total_s(down, start, end) for start, end in days if rows and rows[0].first <= start]
+    return {"today": round(total_s(down, today, now), 1), "mean_7d": round(sum(known) / len(known), 1) if known else None}
 
 
 def _time_to_repair(session: Session, site_id: int, now: datetime) -> tuple[float | None, int]:
