@@ -5,125 +5,20 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
-from realtime.bus import connect
-from tests.browser.pages_plant import ROOT, Instance
+from tests.browser.pages_plant import Instance
+from tests.browser.visitor import MANAGER, SIZES, TECHNICIAN, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
-AXE = ROOT / "node_modules/axe-core/axe.min.js"
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-SIZES = [(1280, 800), (854, 480), (360, 800)]
 PICTURES = os.environ.get("PAGE_PICTURES")
-MANAGER, TECHNICIAN = "1001", "2001"
-
-
-@pytest.fixture(scope="module")
-def instance(postgres_url: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    folder = tmp_path_factory.mktemp("pages")
-    prefix = f"t{secrets.token_hex(5)}"
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": os.environ.get("HOME", "/"),
-        "PYTHONPATH": str(ROOT),
-        "SIGHTLINE_ENV_FILE": "none",
-        "DATABASE_URL": postgres_url,
-        "REDIS_URL": redis_url,
-        "BUS_PREFIX": prefix,
-        "DATA_DIR": str(folder / "var"),
-        "DEMO": "1",
-        "PORT": "0",
-        "PROOF_WINDOW_SECONDS": "60",
-    }
-    running = Instance(environment, folder)
-    running.raise_alert()
-    yield running
-    running.stop()
-    client = connect(redis_url)
-    keys = list(client.scan_iter(f"{prefix}:*", count=1000))
-    if keys:
-        client.delete(*keys)
-    client.close()
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium, headless=True)
-        yield found
-        found.close()
-
-
-class Visitor:
-    """Somebody signed in at a size, who notes what goes wrong in the browser."""
-
-    def __init__(self, browser: Browser, instance: Instance, number: str, size: tuple[int, int], state: Any = None) -> None:
-        self.instance = instance
-        self.context: BrowserContext = browser.new_context(viewport={"width": size[0], "height": size[1]}, storage_state=state)
-        self.context.set_default_timeout(20_000)
-        self.page: Page = self.context.new_page()
-        self.wrong: list[str] = []
-        self.hosts: set[str] = set()
-        self.page.on("console", lambda message: self.wrong.append(message.text) if message.type in {"error", "warning"} else None)
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("request", lambda request: self.hosts.add(request.url.split("/")[2]))
-        if state is None:
-            self.open("/login")
-            self.page.fill("#employee_number", number)
-            self.page.fill("#password", instance.logins[number]["password"])
-            self.page.keyboard.press("Enter")
-            self.page.wait_for_url(lambda url: "/login" not in url)
-
-    def open(self, path: str) -> None:
-        self.page.goto(self.instance.url + path)
-
-    def is_live(self) -> None:
-        expect(self.page.locator("#link-word")).to_have_text("Live", timeout=20_000)
-
-    def violations(self) -> list[str]:
-        if not self.page.evaluate("typeof axe === 'object'"):
-            self.page.evaluate(AXE.read_text("utf-8"))
-        found = self.page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", TAGS)["violations"]
-        return [f"{rule['id']} at {[node['target'] for node in rule['nodes'][:3]]}" for rule in found]
-
-    def overflow(self) -> int:
-        return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
-
-    def close(self) -> None:
-        self.context.close()
-
-
-@pytest.fixture(scope="module")
-def states(browser: Browser, instance: Instance) -> dict[str, Any]:
-    """Cookies of people who signed in by the form, once."""
-    found = {}
-    for number in (MANAGER, TECHNICIAN):
-        visitor = Visitor(browser, instance, number, (1280, 800))
-        found[number] = visitor.context.storage_state()
-        visitor.close()
-    return found
-
-
-@pytest.fixture
-def visit(browser: Browser, instance: Instance, states: dict[str, Any]) -> Iterator[Any]:
-    open_ones: list[Visitor] = []
-
-    def make(number: str = MANAGER, size: tuple[int, int] = (1280, 800)) -> Visitor:
-        open_ones.append(Visitor(browser, instance, number, size, states[number]))
-        return open_ones[-1]
-
-    yield make
-    for visitor in open_ones:
-        visitor.close()
 
 
 @pytest.fixture(scope="module")

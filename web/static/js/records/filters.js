@@ -20,7 +20,7 @@ function search(state, go) {
 
 /** A yes-or-no filter has three answers. @param {import("./spec.js").Field} field @returns {import("./spec.js").Field} */
 const asFilter = (field) => {
-  const open = { ...field, required: false, hint: "" };
+  const open = { ...field, required: false, hint: "", none: _("All") };
   return field.kind === "flag" ? { ...open, kind: "choice", choices: [["true", _("Yes")], ["false", _("No")]] } : open;
 };
 

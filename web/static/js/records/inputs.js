@@ -38,7 +38,7 @@ function numeric(field, id, value, step) {
 
 /** @param {Field} field @param {string} id @param {any} value @returns {Raw} */
 function choice(field, id, value) {
-  const none = !field.required || value === null || value === undefined ? [h("option", { value: "" }, field.required ? _("Choose") : "—")] : [];
+  const none = !field.required || value === null || value === undefined ? [h("option", { value: "" }, field.required ? _("Choose") : field.none || "—")] : [];
   const options = (field.choices || []).map(([key, word]) => h("option", { value: key, selected: key === String(value ?? "") }, word));
   const select = /** @type {HTMLSelectElement} */ (h("select", { class: "input", id, required: field.required }, ...none, ...options));
   return { element: select, read: () => select.value || null };

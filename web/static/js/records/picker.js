@@ -60,8 +60,8 @@ export function picker(field, id, value) {
     clearTimeout(timer);
     timer = setTimeout(look, PAUSE_MS);
   });
-  input.addEventListener("focus", () => {
-    if (!input.value) look();
+  input.addEventListener("click", () => {
+    if (!input.value && list.hidden) look();
   });
   input.addEventListener("blur", close);
   input.addEventListener("keydown", (event) => {

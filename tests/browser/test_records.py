@@ -1,0 +1,164 @@
+"""The plain pages of records in a real browser: sound at every size, then a record made, refused, changed by two and deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.pages_plant import Instance
+from tests.browser.visitor import SIZES, TECHNICIAN, Visitor
+from web.records.spec import Records
+from web.records.table import RECORDS
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+GROUPS = tuple(sorted({one.group for one in RECORDS}))
+LOADED = "#rows:not([aria-busy])"
+
+
+def judge(visitor: Visitor, name: str) -> list[str]:
+    """What is wrong with the page that is open, at every size."""
+    wrong = []
+    for width, height in (*SIZES, (320, 640)):
+        visitor.page.set_viewport_size({"width": width, "height": height})
+        if visitor.overflow():
+            wrong.append(f"{name} at {width} scrolls sideways by {visitor.overflow()}")
+        if width in {1280, 360}:
+            wrong += [f"{name} at {width}: {one}" for one in visitor.violations()]
+    visitor.page.set_viewport_size({"width": 1280, "height": 800})
+    return wrong + [f"{name}: {one}" for one in visitor.wrong]
+
+
+def pages_of(visitor: Visitor, one: Records) -> list[str]:
+    """Open the list, the form and the first record of a resource; what is wrong with them."""
+    visitor.open(f"/{one.path}")
+    expect(visitor.page.locator(LOADED)).to_be_visible()
+    wrong = judge(visitor, one.path)
+    if visitor.page.locator("#rows .error").count():
+        wrong.append(f"{one.path}: {visitor.page.locator('#rows .error').inner_text()}")
+    link = visitor.page.locator("#rows .row-link").first
+    first = link.get_attribute("href") if link.count() else None
+    if visitor.page.locator(f"#acts a[href='/{one.path}/new']").count():
+        visitor.open(f"/{one.path}/new")
+        expect(visitor.page.locator("form.record-form")).to_be_visible()
+        wrong += judge(visitor, f"{one.path}/new")
+    if first and first.startswith(f"/{one.path}/"):
+        visitor.open(first)
+        expect(visitor.page.locator("#facts:not([aria-busy])")).to_be_visible()
+        wrong += judge(visitor, first)
+        wrong += [f"{first}: {text}" for text in visitor.page.locator("#facts .error, #panels .error").all_inner_texts()]
+    return wrong
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_pages_of_records_are_sound(visit: Any, group: str) -> None:
+    visitor = visit()
+
+    wrong = [told for one in RECORDS if one.group == group for told in pages_of(visitor, one)]
+
+    assert wrong == []
+
+
+def test_the_hub_is_sound(visit: Any) -> None:
+    visitor = visit()
+    visitor.open("/records")
+
+    expect(visitor.page.locator(".hub a").first).to_be_visible()
+    assert judge(visitor, "hub") == []
+
+
+def field(page: Page, name: str) -> Any:
+    """The control of a field."""
+    return page.locator(f"[data-field='{name}'] .input")
+
+
+def make_standard(page: Page, url: str, serial: str) -> None:
+    """Fill and send the form of a reference standard."""
+    page.goto(f"{url}/standards/new")
+    field(page, "serial").fill(serial)
+    field(page, "name").fill("Pressure calibrator")
+    field(page, "certificate").fill("K-4711")
+    field(page, "due_at").fill("2030-01-01T08:00")
+    page.get_by_role("button", name="Create").click()
+    expect(page.locator("#title")).to_have_text("Pressure calibrator")
+
+
+def test_a_record_is_made_changed_and_deleted(visit: Any, instance: Instance) -> None:
+    page = visit().page
+    page.goto(f"{instance.url}/standards/new")
+    page.get_by_role("button", name="Create").click()
+    expect(page.locator("[data-field='serial'] .error")).to_be_visible()
+    expect(field(page, "serial")).to_be_focused()
+
+    make_standard(page, instance.url, "RT-1")
+    page.get_by_role("button", name="Edit").click()
+    field(page, "unit").fill("bar")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#facts [data-field='unit'] dd")).to_have_text("bar")
+
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.wait_for_url("**/standards")
+    page.locator("#find").fill("RT-1")
+    expect(page.locator("#rows")).to_contain_text("Nothing matches.")
+
+
+def test_of_two_who_change_one_record_the_second_is_told(visit: Any, instance: Instance) -> None:
+    mine, theirs = visit().page, visit().page
+    make_standard(mine, instance.url, "RT-2")
+    theirs.goto(mine.url)
+    for page, unit in ((mine, "bar"), (theirs, "psi")):
+        page.get_by_role("button", name="Edit").click()
+        field(page, "unit").fill(unit)
+
+    mine.get_by_role("button", name="Save").click()
+    expect(mine.locator("#facts [data-field='unit'] dd")).to_have_text("bar")
+    theirs.get_by_role("button", name="Save").click()
+
+    expect(theirs.locator(".form-foot .error")).to_contain_text("Somebody else changed it")
+    assert field(theirs, "unit").input_value() == "psi"
+
+
+def test_what_the_server_refuses_stands_beside_its_field(visit: Any, instance: Instance) -> None:
+    page = visit().page
+    make_standard(page, instance.url, "RT-3")
+    page.goto(f"{instance.url}/standards/new")
+    field(page, "serial").fill("x" * 300)
+    field(page, "name").fill("Too long a serial number")
+    field(page, "certificate").fill("K-4711")
+    field(page, "due_at").fill("2030-01-01T08:00")
+
+    page.get_by_role("button", name="Create").click()
+
+    expect(page.locator("[data-field='serial'] .error")).to_be_visible()
+    assert field(page, "serial").get_attribute("aria-invalid") == "true"
+    assert page.url.endswith("/standards/new")
+
+
+def test_a_list_is_searched_and_sorted_by_keyboard(visit: Any, instance: Instance) -> None:
+    page = visit().page
+    make_standard(page, instance.url, "ZZ-9")
+    make_standard(page, instance.url, "AA-1")
+    page.goto(f"{instance.url}/standards")
+    expect(page.locator(LOADED)).to_be_visible()
+
+    page.locator("[data-sort='serial']").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("th[aria-sort='ascending']")).to_contain_text("Serial")
+    page.keyboard.press("Enter")
+    expect(page.locator("th[aria-sort='descending']")).to_contain_text("Serial")
+    expect(page.locator("#rows .row-link").first).to_have_text("ZZ-9")
+    page.locator("#find").fill("AA-1")
+    expect(page.locator("#rows .row-link")).to_have_count(1)
+    page.reload()
+    expect(page.locator("#rows .row-link")).to_have_text(["AA-1"])
+
+
+def test_a_technician_is_not_offered_what_the_role_may_not_do(visit: Any, instance: Instance) -> None:
+    page = visit(TECHNICIAN).page
+
+    page.goto(f"{instance.url}/standards")
+
+    expect(page.locator(LOADED)).to_be_visible()
+    assert page.get_by_role("link", name="New", exact=True).count() == 0
