@@ -20,7 +20,7 @@ from server.errors import Invalid
 from server.flood import refuse_flood
 from server.pictures import MAX_BYTES
 from server.services import services
-from server.store import facts
+from server.store import facts, fault_story
 from server.timestamps import rfc3339
 
 feed = Blueprint("ar_feed", __name__, url_prefix="/ar/v1")
@@ -117,6 +117,14 @@ def task_live(task: int) -> Response:
 def task_evidence(task: int) -> Response:
     """The alert's signal from before the alert until now, with what happened to the order: the picture of the proof."""
     return jsonify(evidence.of_task(services(), current_user(), task))
+
+
+@feed.get("/tasks/<id:task>/story")
+@right("ar.read")
+def task_story(task: int) -> Response:
+    """What the alert behind a task looked like when it was raised: signals, states, last works and parts, frozen."""
+    with services().database.transaction() as session:
+        return jsonify(fault_story.of_order(session, tasks.find(session, current_user(), task)))
 
 
 @feed.get("/events")

@@ -53,4 +53,5 @@ def alert_brief(alert: AlertRecord | None, related: Related) -> Body | None:
         "reason": alert.data.get("reason", ""),
         "because": alert.because,
         "raised_at": rfc3339(alert.raised_at),
+        "story": f"/api/alerts/{alert.id}/story" if alert.asset_id is not None else None,
     }

@@ -32,6 +32,7 @@ class AlertRecord(Base):
             postgresql_where=text("resolved_at IS NULL"),
         ),
         Index("ix_alert_records_site_raised", "site_id", "raised_at"),
+        Index("ix_alert_records_raised_at", "raised_at"),
     )
 
     id: Mapped[Key]
