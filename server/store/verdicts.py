@@ -1,0 +1,94 @@
+"""Verdicts of closed alert-born orders by detector, alert type, asset class and instrument, and their repeats. Reads only."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from server.models.alerts import AlertRecord
+from server.models.plant import Asset, AssetClass
+from server.models.work import WorkOrder
+from server.rules import verdicts as rules
+from server.rules.verdicts import Job, Repeat
+from server.timestamps import rfc3339
+
+SCOPES = ("detector", "type", "class", "instrument")
+MOST = 200_000
+OWN_KIND = "calibration_overdue"  # its order ends with a record, not a verdict
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """An alert-born order with what found its trouble; names by scope."""
+
+    number: str
+    verdict: str | None
+    opened: datetime
+    ended: datetime | None
+    subject: tuple[str | None, ...]
+    names: dict[str, str]
+
+
+def figures(session: Session, site: int | None, start: datetime, end: datetime) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """(rows of precision by scope and name, repeats) of orders opened in [start, end)."""
+    rows = _rows(session, site, start, end)
+    again = rules.repeats([Job(row.number, row.subject, row.opened, row.ended) for row in rows])
+    return _precision(rows, again), [_repeat(one) for one in again]
+
+
+def _rows(session: Session, site: int | None, start: datetime, end: datetime) -> list[_Row]:
+    query = (
+        select(
+            WorkOrder.number,
+            WorkOrder.verdict,
+            WorkOrder.created_at,
+            WorkOrder.verified_at,
+            AlertRecord.detector,
+            AlertRecord.type,
+            AlertRecord.tag,
+            AlertRecord.code,
+            Asset.code,
+            AssetClass.name,
+        )
+        .join(AlertRecord, AlertRecord.id == WorkOrder.alert_id)
+        .join(Asset, Asset.id == WorkOrder.asset_id)
+        .outerjoin(AssetClass, AssetClass.id == Asset.class_id)
+        .where(WorkOrder.created_at >= start, WorkOrder.created_at < end, AlertRecord.type != OWN_KIND)
+    )
+    if site is not None:
+        query = query.where(WorkOrder.site_id == site)
+    found = []
+    for number, verdict, opened, ended, detector, type_, tag, code, asset, class_ in session.execute(
+        query.order_by(WorkOrder.id).limit(MOST)
+    ):
+        names = {"detector": detector, "type": type_, "class": class_ or "", "instrument": tag or asset}
+        found.append(_Row(number, verdict, opened, ended, (asset, tag, type_, code), names))
+    return found
+
+
+def _precision(rows: list[_Row], again: list[Repeat]) -> list[dict[str, Any]]:
+    repeated = {one.second for one in again}
+    made: list[dict[str, Any]] = []
+    for scope in SCOPES:
+        names = sorted({row.names[scope] for row in rows if row.verdict is not None} - {""})
+        came_back = Counter(row.names[scope] for row in rows if row.number in repeated)
+        for name in names:
+            found = rules.precision_of(name, [row.verdict for row in rows if row.verdict is not None and row.names[scope] == name])
+            made.append({"scope": scope, **asdict(found), "verdicts": found.verdicts, "repeats": came_back[name]})
+    return made
+
+
+def _repeat(one: Repeat) -> dict[str, Any]:
+    asset, tag, type_, code = one.subject
+    days = round(one.after.total_seconds() / 86_400, 2)
+    return {"first": one.first, "second": one.second, "asset": asset, "tag": tag, "type": type_, "code": code, "after_days": days}
+
+
+def span_body(start: datetime, end: datetime) -> dict[str, Any]:
+    """What a span of figures is called in bodies."""
+    return {"from": rfc3339(start), "to": rfc3339(end)}
