@@ -30,7 +30,7 @@ class Filter(ma.Schema):
 
     asset = text(64, load_default=None, metadata={"description": "an asset's code"})
     order = text(18, load_default=None, metadata={"description": "an order's id or number"})
-    technician = Whole(low=1, load_default=None)
+    technician = ma.fields.Integer(load_default=None, validate=ma.validate.Range(1, 2**53))
     since = moment(load_default=None, data_key="from", metadata={"description": "received at or after"})
     until = moment(load_default=None, data_key="to", metadata={"description": "received before"})
 

@@ -24,7 +24,9 @@ class TermsQuery(Page):
     """Which terms."""
 
     level = ma.fields.String(load_default=None, validate=ma.validate.OneOf(LEVELS))
-    under = Whole(low=1, load_default=None, metadata={"description": "those that fit below this term"})
+    under = ma.fields.Integer(
+        load_default=None, validate=ma.validate.Range(1, 2**53), metadata={"description": "those that fit below this term"}
+    )
     search = ma.fields.String(load_default=None, validate=ma.validate.Length(max=100))
 
 
