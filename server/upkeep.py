@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from server.backup import runs
 from server.database import Database
-from server.store import calibration_due, escalations, fault_story, mail, report_schedules, standstill, usage
+from server.store import calibration_due, escalations, fault_story, mail, meter_counts, plan_orders, report_schedules, standstill, usage
 
 log = logging.getLogger("worker")
 
@@ -35,6 +35,8 @@ TASKS: tuple[Task, ...] = (
     Task("fault stories", 2, fault_story.tell_stories),
     Task("reorder proposals", 6 * 3600, usage.propose_everywhere),
     Task("downtime", 1, standstill.follow),
+    Task("meters", 60, meter_counts.count),
+    Task("orders of plans", 60, plan_orders.make),
     Task("orders of downtime", 5, standstill.tie_orders),
     Task("reasons of downtime", 15, standstill.ask_reasons),
     Task("escalation", 10, escalations.escalate),

@@ -128,16 +128,6 @@ class Tolerance:
         return first <= done <= last
 
 
-def meter_target(base: float, every: float) -> float:
-    """The total at which a meter trigger falls due."""
-    return base + every
-
-
 def next_base(base: float, every: float, total: float, *, floating: bool) -> float:
-    """Where a meter trigger counts from after it was done at `total`.
-
-    Floating: from there. Fixed: the newest point of the grid that the total has reached, at least one further than before.
-    """
-    if floating:
-        return max(total, base)
-    return base + every * max(1, int((total - base) // every))
+    """Where a meter trigger counts from next: floating, from the total at which it was done; fixed, one further on its grid."""
+    return max(total, base) if floating else base + every
