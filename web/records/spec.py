@@ -61,10 +61,11 @@ class Act:
     right: str
     method: Literal["POST", "PATCH", "DELETE", "PUT"] = "POST"
     fields: tuple[Field, ...] = ()
-    body: tuple[tuple[str, object], ...] = ()  # constants that go with the fields
+    body: tuple[tuple[str, object], ...] = ()  # constants that go with the fields; "{id}" is that value of the row
     shown_when: tuple[str, tuple[str, ...]] | None = None  # ("status", ("open", "assigned"))
     confirm: Word = ""  # asks before; for what deletes or cannot be taken back
     on_list: bool = False
+    on_row: bool = False  # a button in each row of the list too
     upload: bool = False  # multipart/form-data
     shows: tuple[Field, ...] = ()  # what of the answer is shown in place; empty = the record is read again
 

@@ -13,10 +13,19 @@ import { show } from "./values.js";
  * @typedef {{row: any, of?: any, place: HTMLElement, tag?: () => string | null, done: (answer: any) => any}} Around what an act works on
  */
 
-/** @param {Record<string, any>} values @param {Act} act */
-function asForm(values, act) {
+/** What goes with the fields: constants, and where one names a value of the row in braces, that value. @param {Act} act @param {any} row */
+function constants(act, row) {
+  const valueOf = (/** @type {any} */ value) => {
+    const name = typeof value === "string" ? value.match(/^\{([\w.]+)\}$/)?.[1] : undefined;
+    return name ? at(row, name) : value;
+  };
+  return Object.fromEntries((act.body || []).map(([name, value]) => [name, valueOf(value)]));
+}
+
+/** @param {Record<string, any>} values */
+function asForm(values) {
   const body = new FormData();
-  for (const [name, value] of [...(act.body || []), ...Object.entries(values)]) {
+  for (const [name, value] of Object.entries(values)) {
     if (value === null || value === undefined) continue;
     body.append(String(name), value instanceof File ? value : typeof value === "object" ? JSON.stringify(value) : String(value));
   }
@@ -31,9 +40,9 @@ function sender(act, around) {
     if (!path) throw new Error(`act ${act.path} lacks a value of its row`);
     const match = around.tag?.();
     const headers = match && act.method === "PATCH" ? { "If-Match": match } : {};
-    if (act.upload) return upload(path, asForm(values, act));
+    const body = { ...constants(act, around.row), ...values };
+    if (act.upload) return upload(path, asForm(body));
     if (act.method === "DELETE") return remove(path, headers);
-    const body = { ...Object.fromEntries(act.body || []), ...values };
     if (act.method === "POST") return post(path, body, keyOf(body));
     return act.method === "PUT" ? put(path, body, headers) : patch(path, body, headers);
   };

@@ -4,7 +4,7 @@ import { ApiError, get } from "../api.js";
 import { byId, empty, fill, h, icon, setText, toast } from "../dom.js";
 import { number } from "../format.js";
 import { _ } from "../words.js";
-import { actButton } from "./acts.js";
+import { actButton, buttons } from "./acts.js";
 import { filters } from "./filters.js";
 import { pageOf, sentAs, spec, withQuery } from "./spec.js";
 import { table } from "./table.js";
@@ -56,7 +56,9 @@ function showRows(answer) {
   const act = narrowed ? h("a", { class: "link", href: location.pathname }, _("Show all")) : spec.creates && h("a", { class: "link", href: `/${spec.path}/new` }, _("New: {thing}", { thing: spec.one }));
   const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.sort : undefined;
   const nothing = offset() ? _("Nothing on this page.") : narrowed ? _("Nothing matches.") : _("Nothing here yet.");
-  fill(byId("rows"), rows.length ? table(spec.columns, rows, { pageOf, sortKey, sort: sorted(), onSort: sortBy }) : empty(nothing, act));
+  const inRow = (spec.acts || []).filter((one) => one.on_row);
+  const acts = inRow.length ? (/** @type {any} */ row) => buttons(inRow, { row, of: row, place: byId("act-form"), done: load }) : undefined;
+  fill(byId("rows"), rows.length ? table(spec.columns, rows, { pageOf, sortKey, sort: sorted(), onSort: sortBy, acts, actsWord: _("Acts") }) : empty(nothing, act));
   if (focused) /** @type {HTMLElement | null} */ (byId("rows").querySelector(`[data-sort="${CSS.escape(focused)}"]`))?.focus();
   showPager(total, rows.length);
 }

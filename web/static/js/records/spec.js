@@ -5,7 +5,7 @@
  * @typedef {{name: string, label: string, kind: string, unit?: string, sends?: string, required?: boolean, choices?: [string, string][],
  *   source?: string, key: string, shows: string, link?: string, columns?: Field[], hint?: string, low?: number, high?: number, default?: any, none?: string}} Field
  * @typedef {{label: string, path: string, method: string, fields?: Field[], body?: [string, any][], shown_when?: [string, string[]],
- *   confirm?: string, on_list?: boolean, upload?: boolean, shows?: Field[]}} Act
+ *   confirm?: string, on_list?: boolean, on_row?: boolean, upload?: boolean, shows?: Field[]}} Act
  * @typedef {{title: string, columns: Field[], api?: string, inside?: string, link?: string, acts?: Act[]}} Panel
  * @typedef {{label: string, path: string, on_list?: boolean}} Download
  * @typedef {{path: string, api: string, title: string, one: string, columns: Field[], fields?: Field[], read_only?: Field[], filters?: Field[],
