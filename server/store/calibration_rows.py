@@ -92,20 +92,20 @@ def checks(records: Iterable[CalibrationRecord]) -> list[Check]:
 
 def bodies(session: Session, rows: Collection[CalibrationRecord]) -> list[dict[str, Any]]:
     """The REST bodies."""
-    instruments = by_id(session, Instrument, (row.instrument_id for row in rows))
-    assets = by_id(session, Asset, (row.asset_id for row in instruments.values()))
+    places = instruments_of(session, (row.instrument_id for row in rows))
     orders = by_id(session, WorkOrder, (id_ for row in rows for id_ in (row.work_order_id, row.follow_up_id)))
-    former = by_id(session, CalibrationRecord, (row.supersedes_id for row in rows))
-    ids = [row.id for row in rows]
-    later = {row.supersedes_id: row for row in session.scalars(select(CalibrationRecord).where(CalibrationRecord.supersedes_id.in_(ids)))}
+    ids, replaced = [row.id for row in rows], {row.supersedes_id for row in rows} - {None}
+    chain = session.scalars(select(CalibrationRecord).where(CalibrationRecord.supersedes_id.in_(ids) | CalibrationRecord.id.in_(replaced)))
+    linked = list(chain)
+    former, later = {row.id: row for row in linked}, {row.supersedes_id: row for row in linked}
     reviews = {row.calibration_id: row for row in session.scalars(select(ImpactReview).where(ImpactReview.calibration_id.in_(ids)))}
 
     def body(row: CalibrationRecord) -> dict[str, Any]:
-        instrument, review = instruments[row.instrument_id], reviews.get(row.id)
+        review = reviews.get(row.id)
         return {
             "id": row.id,
             "number": row.number,
-            "instrument": instrument_brief(instrument, assets[instrument.asset_id]),
+            "instrument": instrument_brief(*places[row.instrument_id]),
             **_measured(row),
             **_paper(row),
             "work_order": _brief(orders.get(row.work_order_id or 0)),
@@ -119,6 +119,12 @@ def bodies(session: Session, rows: Collection[CalibrationRecord]) -> list[dict[s
         }
 
     return [body(row) for row in rows]
+
+
+def instruments_of(session: Session, ids: Iterable[int]) -> dict[int, tuple[Instrument, Asset]]:
+    """Instruments with their assets, by id of the instrument."""
+    query = select(Instrument, Asset).join(Asset, Asset.id == Instrument.asset_id).where(Instrument.id.in_(set(ids)))
+    return {instrument.id: (instrument, asset) for instrument, asset in session.execute(query)}
 
 
 def instrument_brief(row: Instrument, asset: Asset) -> dict[str, Any]:

@@ -93,8 +93,9 @@ def record(session: Session, new: NewCalibration, user: Person, now: datetime) -
     session.add(row)
     session.flush()
     told = {"number": row.number, "instrument": instrument.tag, "found_pct": row.error_pct, "left_pct": row.left_error_pct}
-    told |= {"passed": row.passed, "standard": new.standard.serial, "supersedes": row.supersedes_id, "reason": row.supersede_reason}
-    audit.record(session, audit.Change("create", "calibration", row.id, asset.site_id, None, told), user, now)
+    told |= {"passed": row.passed, "standard": new.standard.serial, "supersedes": row.supersedes_id}
+    change = audit.Change("create", "calibration", row.id, asset.site_id, None, told, reason=row.supersede_reason or row.standard_reason)
+    audit.record(session, change, user, now)
     _bring_up_to_date(session, instrument, user, now)
     if not measured.found.passed:
         impact.open_review(session, row, instrument, asset, now)

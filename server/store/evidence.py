@@ -22,6 +22,7 @@ from server.models.work import ProofWindow, StepEvent, WorkOrder
 from server.rules import evidence_chain
 from server.rules.evidence_chain import Link
 from server.store import fault_story
+from server.store.completion import CALIBRATION
 from server.timestamps import rfc3339
 
 Columns = dict[str, Any]
@@ -49,15 +50,17 @@ def document(session: Session, order: WorkOrder, key: bytes, now: datetime) -> C
 
 def links_of(session: Session, order: WorkOrder) -> list[Link]:
     """Every piece of evidence, in the order of the loop."""
-    alert = session.get(AlertRecord, order.alert_id) if order.alert_id is not None else None
+    about = select(Asset.code, AlertRecord).outerjoin(AlertRecord, AlertRecord.id == order.alert_id).where(Asset.id == order.asset_id)
+    asset, alert = session.execute(about).one()
     return [
         *(_readings(session, alert) if alert else []),
         *(_alert(session, alert) if alert else []),
         *_acts(session, order),
         *_answers(session, order),
+        *(_calibrations(session, order) if order.type == CALIBRATION else []),
         *_records(session, order),
-        *_proofs(session, order),
-        _verdict(session, order),
+        *(_proofs(session, order) if alert and order.type != CALIBRATION else []),
+        _verdict(order, asset),
     ]
 
 
@@ -102,10 +105,13 @@ def _answers(session: Session, order: WorkOrder) -> list[Link]:
 
 
 def _records(session: Session, order: WorkOrder) -> list[Link]:
-    done = select(MaintenanceRecord).where(MaintenanceRecord.work_order_id == order.id).order_by(MaintenanceRecord.id)
-    measured = select(CalibrationRecord).where(CalibrationRecord.work_order_id == order.id).order_by(CalibrationRecord.id)
-    calibrations = [Link("calibration", rfc3339(row.performed_at), _taken(row, _CALIBRATION)) for row in session.scalars(measured)]
-    return [*calibrations, *(Link("record", rfc3339(row.performed_at), _taken(row, _RECORD)) for row in session.scalars(done))]
+    rows = session.scalars(select(MaintenanceRecord).where(MaintenanceRecord.work_order_id == order.id).order_by(MaintenanceRecord.id))
+    return [Link("record", rfc3339(row.performed_at), _taken(row, _RECORD)) for row in rows]
+
+
+def _calibrations(session: Session, order: WorkOrder) -> list[Link]:
+    rows = session.scalars(select(CalibrationRecord).where(CalibrationRecord.work_order_id == order.id).order_by(CalibrationRecord.id))
+    return [Link("calibration", rfc3339(row.performed_at), _taken(row, _CALIBRATION)) for row in rows]
 
 
 def _proofs(session: Session, order: WorkOrder) -> list[Link]:
@@ -116,11 +122,10 @@ def _proofs(session: Session, order: WorkOrder) -> list[Link]:
     ]
 
 
-def _verdict(session: Session, order: WorkOrder) -> Link:
-    asset = session.get_one(Asset, order.asset_id)
+def _verdict(order: WorkOrder, asset: str) -> Link:
     said = _taken(order, ("number", "title", "type", "state", "verdict", "notes", "verified_by", "reopen_reason", "cancel_reason"))
     times = {name: rfc3339(getattr(order, name)) for name in ("created_at", "started_at", "completed_at", "verified_at")}
-    return Link("verdict", rfc3339(order.verified_at or order.completed_at), {**said, **times, "asset": asset.code})
+    return Link("verdict", rfc3339(order.verified_at or order.completed_at), {**said, **times, "asset": asset})
 
 
 def check(session: Session, key: bytes, given: Mapping[str, Any]) -> list[str]:

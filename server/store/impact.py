@@ -170,18 +170,18 @@ def sign(session: Session, review_id: int, conclusion: str, user: Person, now: d
     row.rev += 1
     site = session.get_one(Asset, session.get_one(Instrument, row.instrument_id).asset_id).site_id
     new = {"state": "signed", "conclusion": row.conclusion, "items": len(row.items)}
-    audit.record(session, audit.Change("sign", "impact_review", row.id, site, {"state": "open"}, new), user, now)
+    change = audit.Change("sign", "impact_review", row.id, site, {"state": "open"}, new, reason=row.conclusion)
+    audit.record(session, change, user, now)
     return row
 
 
 def bodies(session: Session, rows: Sequence[ImpactReview]) -> list[dict[str, Any]]:
     """The REST bodies."""
-    instruments = by_id(session, Instrument, (row.instrument_id for row in rows))
-    assets = by_id(session, Asset, (row.asset_id for row in instruments.values()))
+    places = calibration_rows.instruments_of(session, (row.instrument_id for row in rows))
     records = by_id(session, CalibrationRecord, (row.calibration_id for row in rows))
 
     def body(row: ImpactReview) -> dict[str, Any]:
-        instrument, record = instruments[row.instrument_id], records[row.calibration_id]
+        record = records[row.calibration_id]
         return {
             "id": row.id,
             "number": record.number,
@@ -191,7 +191,7 @@ def bodies(session: Session, rows: Sequence[ImpactReview]) -> list[dict[str, Any
                 "found_error_pct": record.error_pct,
                 "tolerance_pct": record.tolerance_pct,
             },
-            "instrument": calibration_rows.instrument_brief(instrument, assets[instrument.asset_id]),
+            "instrument": calibration_rows.instrument_brief(*places[row.instrument_id]),
             "since": rfc3339(row.since),
             "until": rfc3339(row.until),
             "items": row.items,

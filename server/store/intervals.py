@@ -79,6 +79,11 @@ def accept(session: Session, instrument: Instrument, days: int, reason: str, use
     instrument.rev += 1
     session.flush()
     asset = session.get_one(Asset, instrument.asset_id)
-    new = {"calibration_interval_days": days, "calibration_due": instrument.calibration_due, "reason": decision.reason}
-    audit.record(session, audit.Change("accept_interval", "instrument", instrument.id, asset.site_id, old, new), user, now)
+    new = {"calibration_interval_days": days, "calibration_due": instrument.calibration_due}
+    audit.record(
+        session,
+        audit.Change("accept_interval", "instrument", instrument.id, asset.site_id, old, new, reason=decision.reason or None),
+        user,
+        now,
+    )
     calibration_due.settle(session, instrument, asset, now)

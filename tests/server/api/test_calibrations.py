@@ -19,6 +19,7 @@ from server.services import Services
 from server.store import calibration_due, snapshot
 from server.timestamps import rfc3339, to_ms
 from tests.server.api.conftest import LogIn, Plant
+from tests.server.api.test_queries import MOST, counted
 from tests.server.export.pdf_words import words
 
 FIVE = [{"applied": float(x), "reading": float(x)} for x in (0, 2.5, 5, 7.5, 10)]
@@ -246,7 +247,7 @@ def test_the_monitor_learns_of_a_calibration_by_the_plant_snapshot(services: Ser
     with services.database.transaction() as session:
         before = snapshot.build(session, datetime.now(UTC))
 
-    made = lab.record()
+    made = lab.record(performed_at=days_ago(1))
 
     with services.database.transaction() as session:
         after = snapshot.build(session, datetime.now(UTC))
@@ -420,3 +421,18 @@ def test_a_serial_number_is_there_once(client: FlaskClient, bearer: LogIn, stand
     assert client.delete(path, headers=planner).status_code == 204
     assert client.get(path, headers=planner).status_code == 404
     assert client.post("/api/standards", json=body, headers=planner).status_code == 201
+
+
+def test_lists_and_details_ask_the_database_few_questions(client: FlaskClient, services: Services, lab: Lab) -> None:
+    lab.record(performed_at=days_ago(300))
+    bad = lab.record(as_found=shifted(0.3), as_left=shifted(0.2), performed_at=days_ago(10))
+    lab.record(as_found=shifted(0.3), as_left=FIVE, supersedes=bad["id"], supersede_reason="Read wrongly", performed_at=days_ago(9))
+    client.post("/api/maintenance", json={"instrument": lab.instrument["tag"], "action": "clean", "description": "x"}, headers=lab.headers)
+    own = f"/api/instruments/{lab.instrument['id']}"
+    paths = ["/api/calibrations", f"{own}/calibrations", f"{own}/interval", f"/api/calibrations/{bad['id']}", "/api/impact-reviews"]
+    paths += ["/api/standards", f"/api/standards/{lab.standard['id']}/calibrations", "/api/maintenance"]
+
+    for path in paths:
+        with counted(services) as asked:
+            assert client.get(path, headers=lab.headers).status_code == 200
+        assert len(asked) <= MOST, (path, asked)

@@ -26,6 +26,7 @@ from server.services import Services
 from server.store import fault_story
 from server.timestamps import rfc3339, to_ms
 from tests.server.api.conftest import LogIn, Plant
+from tests.server.api.test_queries import MOST, counted
 from tests.server.export.pdf_words import words
 
 RAISED = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=20)
@@ -307,3 +308,15 @@ def test_alarm_figures_name_the_worst_and_the_order_that_would_remove_it(
     assert client.get("/api/figures/alarms", headers=bearer("viewer")).status_code == 403
     with client.get("/api/figures/alarms?export=pdf", headers=bearer("manager")) as file:
         assert "noisy" in words(file.data)
+
+
+def test_story_evidence_and_figures_ask_the_database_few_questions(
+    client: FlaskClient, services: Services, bearer: LogIn, order: dict[str, Any]
+) -> None:
+    headers = bearer("manager")
+    paths = [f"/api/work-orders/{order['number']}/evidence", f"/api/alerts/{order['alert']['id']}/story"]
+
+    for path in [*paths, "/api/figures/verdicts", "/api/figures/alarms"]:
+        with counted(services) as asked:
+            assert client.get(path, headers=headers).status_code == 200
+        assert len(asked) <= MOST, (path, asked)
