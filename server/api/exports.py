@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import tempfile
 from typing import IO, Any
@@ -26,9 +27,13 @@ FILES: dict[str, Any] = {
 
 def download(table: files.Tables, format: str, name: str) -> Response:  # noqa: A002 - the query's word
     """The table as a file called `name` (without ending); its rows are read before this returns, so inside the transaction."""
-    file: IO[bytes] = tempfile.SpooledTemporaryFile(files.SPOOL_BYTES)  # noqa: SIM115 - closed by the server when it is sent
+    file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the server when it is sent
     files.write(table, format, file)
+    size = file.tell()
     file.seek(0)
+    if size <= files.SPOOL_BYTES:
+        with file:
+            return attachment(io.BytesIO(file.read()), files.TYPES[format], f"{name}.{format}")
     return attachment(file, files.TYPES[format], f"{name}.{format}")
 
 
