@@ -30,13 +30,26 @@ BEGIN
     RETURN NULL;
 END $$
 """
+# rows of a demo plant go with it (server/demo/removal.py); everything else stays for ever
+REFUSE = """
+CREATE FUNCTION refuse_stock_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        IF EXISTS (SELECT FROM parts JOIN sites ON sites.id = parts.site_id WHERE parts.id = OLD.part_id AND sites.demo) THEN
+            RETURN OLD;
+        END IF;
+    END IF;
+    RAISE EXCEPTION '% is append-only: % refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'insufficient_privilege';
+END $$
+"""
 TRIGGERS = (
-    "CREATE TRIGGER stock_movements_append_only BEFORE UPDATE OR DELETE ON stock_movements FOR EACH ROW EXECUTE FUNCTION refuse_change()",
+    "CREATE TRIGGER stock_movements_append_only BEFORE UPDATE OR DELETE ON stock_movements FOR EACH ROW"
+    " EXECUTE FUNCTION refuse_stock_change()",
     "CREATE TRIGGER stock_movements_no_truncate BEFORE TRUNCATE ON stock_movements FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()",
     "CREATE TRIGGER stock_movements_sum AFTER INSERT ON stock_movements FOR EACH ROW EXECUTE FUNCTION add_to_stock()",
     # depth 0 = a statement of its own, not the ledger's trigger
     "CREATE TRIGGER stock_levels_only_by_ledger BEFORE INSERT OR UPDATE OR DELETE ON stock_levels FOR EACH ROW"
-    " WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION refuse_change()",
+    " WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION refuse_stock_change()",
     "CREATE TRIGGER stock_levels_no_truncate BEFORE TRUNCATE ON stock_levels FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()",
 )
 
@@ -105,13 +118,15 @@ def upgrade() -> None:
     op.create_index('ix_stock_movements_part_at', 'stock_movements', ['part_id', 'at'], unique=False)
     op.create_index('ix_stock_movements_store_at', 'stock_movements', ['store_id', 'at'], unique=False)
     op.create_table('stock_levels',
+    sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
     sa.Column('part_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('store_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('on_hand', sa.Numeric(precision=14, scale=3), nullable=False),
     sa.CheckConstraint('on_hand >= 0', name=op.f('ck_stock_levels_not_negative')),
     sa.ForeignKeyConstraint(['part_id'], ['parts.id'], name=op.f('fk_stock_levels_part_id')),
     sa.ForeignKeyConstraint(['store_id'], ['stores.id'], name=op.f('fk_stock_levels_store_id')),
-    sa.PrimaryKeyConstraint('part_id', 'store_id', name=op.f('pk_stock_levels'))
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_stock_levels')),
+    sa.UniqueConstraint('part_id', 'store_id', name=op.f('uq_stock_levels_part_id_store_id'))
     )
     op.create_table('reservations',
     sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -241,6 +256,7 @@ def upgrade() -> None:
     op.create_index('ix_fault_requests_order', 'fault_requests', ['order_id'], unique=False)
     op.create_index('ix_fault_requests_site_state', 'fault_requests', ['site_id', 'state'], unique=False)
     op.execute(SUM)
+    op.execute(REFUSE)
     for trigger in TRIGGERS:
         op.execute(trigger)
 
@@ -249,3 +265,4 @@ def downgrade() -> None:
     for table in TABLES:
         op.drop_table(table)
     op.execute("DROP FUNCTION add_to_stock()")
+    op.execute("DROP FUNCTION refuse_stock_change()")

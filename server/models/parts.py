@@ -98,10 +98,11 @@ class StockLevel(Base):
     """Sum of the ledger per part and store; only the ledger's trigger writes it."""
 
     __tablename__ = "stock_levels"
-    __table_args__ = (CheckConstraint("on_hand >= 0", name="not_negative"),)
+    __table_args__ = (UniqueConstraint("part_id", "store_id"), CheckConstraint("on_hand >= 0", name="not_negative"))
 
-    part_id: Mapped[int] = mapped_column(to("parts.id"), primary_key=True, autoincrement=False)
-    store_id: Mapped[int] = mapped_column(to("stores.id"), primary_key=True, autoincrement=False)
+    id: Mapped[Key]
+    part_id: Mapped[int] = mapped_column(to("parts.id"))
+    store_id: Mapped[int] = mapped_column(to("stores.id"))
     on_hand: Mapped[Quantity]
 
 
