@@ -45,15 +45,15 @@ def wall(manager: Person) -> Iterator[Screen]:
 
 
 def set_up(manager: Person) -> dict[str, Any]:
-    """1: a reference standard, a new live tag and the instrument behind it enter the register."""
+    """1: a reference standard, a new live tag on a new asset and the instrument behind it enter the register."""
     standard = manager.post(
         "/api/standards", {"serial": "SEVEN-1", "name": "Pressure calibrator", "certificate": "K-7", "due_at": "2035-01-01T00:00:00Z"}
     )
-    put = manager.call("PUT", "/api/tags", json=[{"tag": "PT-700", "asset": TAG, "unit": "bar", "low": 1, "high": 9}])
+    put = manager.call("PUT", "/api/tags", json=[{"tag": "PT-700", "asset": "PS-7", "unit": "bar", "low": 1, "high": 9}])
     assert put.status_code == 200, put.text
     instrument = manager.post(
         "/api/instruments",
-        {"tag": "PT-700", "asset": TAG, "name": "Second pressure", "type": "pressure", "unit": "bar", "range_low": 0, "range_high": 10},
+        {"tag": "PT-700", "asset": "PS-7", "name": "Second pressure", "type": "pressure", "unit": "bar", "range_low": 0, "range_high": 10},
     )
     assert manager.get("/api/instruments", search="PT-700")["items"][0]["id"] == instrument["id"]
     return {"standard": standard["id"], "instrument": instrument["id"]}
