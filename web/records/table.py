@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from web.records import calibration, live, operations, stores
+from web.records import calibration, figures, live, operations, stores, work
 from web.records.spec import Records
 
 RECORDS: tuple[Records, ...] = (
     *calibration.RECORDS,
+    *figures.RECORDS,
     *live.RECORDS,
     *operations.RECORDS,
     *stores.RECORDS,
+    *work.RECORDS,
 )
