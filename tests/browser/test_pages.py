@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.browser.pages_plant import Instance
-from tests.browser.visitor import MANAGER, SIZES, TECHNICIAN, Visitor
+from tests.browser.visitor import MANAGER, SIZES, TECHNICIAN, Visitor, walk
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -255,24 +255,6 @@ def test_a_hostile_title_is_only_text(visit: Any) -> None:
     visitor.open("/orders")
     expect(visitor.page.locator(".order-card .title", has_text="onerror").first).to_have_text(title)
     assert visitor.page.title() != "owned"
-
-
-def walk(page: Page) -> None:
-    """Answer steps by the one big act until the finish page comes."""
-    for _ in range(20):
-        page.wait_for_url(re.compile(r"/steps/\d+$|/finish$"))
-        if page.url.endswith("/finish"):
-            return
-        before = page.url
-        expect(page.locator("#acts .act.main")).to_be_visible()
-        radio = page.locator("#step input[type=radio]")
-        if radio.count():
-            radio.first.check()
-        main = page.locator("#acts .act.main")
-        expect(main).to_be_enabled(timeout=15_000)
-        main.click()
-        page.wait_for_url(lambda url, before=before: url != before)
-    raise AssertionError("the procedure does not end")
 
 
 def test_an_order_is_worked_on_the_phone_and_waits_for_its_proof(visit: Any, instance: Instance, order: str) -> None:

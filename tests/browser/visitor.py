@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -51,3 +52,21 @@ class Visitor:
 
     def close(self) -> None:
         self.context.close()
+
+
+def walk(page: Page) -> None:
+    """Answer steps by the one big act until the finish page comes."""
+    for _ in range(20):
+        page.wait_for_url(re.compile(r"/steps/\d+$|/finish$"))
+        if page.url.endswith("/finish"):
+            return
+        before = page.url
+        expect(page.locator("#acts .act.main")).to_be_visible()
+        radio = page.locator("#step input[type=radio]")
+        if radio.count():
+            radio.first.check()
+        main = page.locator("#acts .act.main")
+        expect(main).to_be_enabled(timeout=15_000)
+        main.click()
+        page.wait_for_url(lambda url, before=before: url != before)
+    raise AssertionError("the procedure does not end")

@@ -6,6 +6,7 @@ import secrets
 from collections import Counter
 from typing import Any
 
+import pytest
 import schemathesis
 from flask import Flask
 from flask.testing import FlaskClient
@@ -20,13 +21,14 @@ from server.services import Services
 from tests.server.api.conftest import PASSWORD, Plant
 from tests.server.api.operations import document
 
-EXAMPLES = 8
+EXAMPLES = {GenerationMode.POSITIVE: 6, GenerationMode.NEGATIVE: 4}
+PARTS = 4  # of the operations, so that workers share them
 HASH = hash_password(PASSWORD)
 HIGHEST_ID = 12  # so that drawn identities meet rows
 CHECKS = [schemathesis.checks.not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-PATIENT = settings(
-    max_examples=EXAMPLES, derandomize=True, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
-)
+PATIENT = settings(derandomize=True, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+# schemathesis leaves the files of answers to the garbage collector
+pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 
 
 def low_ids(spec: dict[str, Any]) -> dict[str, Any]:
@@ -42,7 +44,7 @@ def judge(operation: Any, mode: GenerationMode, headers: dict[str, str], seen: C
     """What went wrong with requests drawn for one operation."""
     wrong: list[str] = []
 
-    @PATIENT
+    @settings(PATIENT, max_examples=EXAMPLES[mode])
     @given(case=operation.as_strategy(generation_mode=mode))
     def call(case: schemathesis.Case) -> None:
         answer = case.call(headers=headers)
@@ -67,8 +69,9 @@ def another_admin(client: FlaskClient, services: Services, plant: Plant) -> dict
     return {"Authorization": f"Bearer {answer.json['access_token']}"}
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 def test_nothing_drawn_from_the_document_breaks_the_server_or_the_document(
-    app: Flask, client: FlaskClient, services: Services, plant: Plant
+    app: Flask, client: FlaskClient, services: Services, plant: Plant, part: int
 ) -> None:
     schema = schemathesis.openapi.from_dict(low_ids(document(client)))
     schema.app = app
@@ -76,14 +79,13 @@ def test_nothing_drawn_from_the_document_breaks_the_server_or_the_document(
     seen: Counter[int] = Counter()
     headers = another_admin(client, services, plant)
 
-    for found in schema.get_all_operations():
-        operation = found.ok()
-        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+    for operation in [found.ok() for found in schema.get_all_operations()][part::PARTS]:
+        for mode in EXAMPLES:
             for told in judge(operation, mode, headers, seen)[:1]:
                 wrong[f"{operation.label} {mode.name.lower()}"] = told
         if client.get("/api/auth/me", headers=headers).status_code != 200:
             headers = another_admin(client, services, plant)
 
     assert wrong == {}
-    assert seen[2] > 50
-    assert seen[4] > 50
+    assert seen[2] > 20
+    assert seen[4] > 20
