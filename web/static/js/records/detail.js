@@ -48,9 +48,9 @@ function askDelete() {
 }
 
 function showFacts() {
-  const seen = new Set();
+  const seen = new Set((spec.panels || []).map((one) => one.inside)); // a list that has a panel of its own stands there
   const fields = [...(spec.fields || []), ...(spec.read_only || [])].filter((field) => field.kind !== "file" && !seen.has(field.name) && seen.add(field.name));
-  const pairs = fields.map((field) => h("div", { class: ["long", "list"].includes(field.kind) ? "wide" : null, "data-field": field.name }, h("dt", {}, field.label), h("dd", {}, show(field, record))));
+  const pairs = fields.map((field) => h("div", { class: ["long", "list"].includes(field.kind) && at(record, field.name)?.length ? "wide" : null, "data-field": field.name }, h("dt", {}, field.label), h("dd", {}, show(field, record))));
   fill(byId("facts"), h("dl", { class: "grid" }, ...pairs));
   byId("facts").removeAttribute("aria-busy");
 }
