@@ -58,6 +58,7 @@ class NewIntervention(_Found):
     """The order (id or number), when it was received, what was found and done; with an end the order is completed."""
 
     order = text(18, required=True)
+    asset = text(64, load_default=None, allow_none=True, metadata={"description": "code of the order's asset or of a part of it"})
     received_at = moment(load_default=None, allow_none=True, metadata={"description": "the order's opening where nothing is said"})
     category = Whole(low=1, required=True)
 

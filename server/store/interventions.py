@@ -109,7 +109,7 @@ def create(session: Session, order_key: str, fields: Mapping[str, Any], user: Pe
         number=f"IV-{numbers.next_number(session, 'intervention')}",
         site_id=order.site_id,
         order_id=order.id,
-        asset_id=order.asset_id,
+        asset_id=_machine(session, order, fields.get("asset")),
         technician_id=user.id,
         technician=user.name,
         received_at=received,
@@ -126,6 +126,17 @@ def create(session: Session, order_key: str, fields: Mapping[str, Any], user: Pe
     new = {"number": row.number, "order": order.number, "received_at": received, "ended_at": row.ended_at, **terms}
     audit.record(session, audit.Change("create", "intervention", row.id, row.site_id, None, new), user, now)
     return row
+
+
+def _machine(session: Session, order: WorkOrder, code: str | None) -> int:
+    """The order's asset, or the part of it that was worked on; raises Invalid for any other."""
+    if code is None:
+        return order.asset_id
+    own = (Asset.id == order.asset_id) | (Asset.parent_id == order.asset_id)
+    found = session.scalar(select(Asset.id).where(Asset.code == code, Asset.site_id == order.site_id, Asset.deleted_at.is_(None), own))
+    if found is None:
+        raise Invalid("asset", "not_of_order", "the order's asset, or a part of it")
+    return found
 
 
 def change(session: Session, row: Intervention, fields: Mapping[str, Any], user: Person, now: datetime) -> Intervention:
