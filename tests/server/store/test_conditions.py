@@ -64,6 +64,7 @@ def test_the_body_of_the_order_says_what_people_need(database: Database, plant: 
         "reason": "Limit crossed",
         "because": [{"tag": "M2.vibration", "share": 1.0}],
         "raised_at": "2026-11-20T13:59:56.000Z",
+        "story": f"/api/alerts/{body['alert']['id']}/story",
     }
     assert body["steps"] == {"done": 0, "total": 3}
     assert body["assigned_to"]["name"] == "A.Benali"
