@@ -29,7 +29,7 @@ def spec_of(page: str) -> dict[str, object]:
 def fields_of(one: Records) -> Iterator[Field]:
     """Every field anywhere in a declaration."""
     acts = [*one.acts, *(act for panel in one.panels for act in panel.acts)]
-    groups = [one.columns, one.fields, one.read_only, one.filters, *(panel.columns for panel in one.panels)]
+    groups = [one.columns, one.first, one.fields, one.read_only, one.filters, *(panel.columns for panel in one.panels)]
     for field in [field for group in [*groups, *(act.fields for act in acts), *(act.shows for act in acts)] for field in group]:
         yield field
         yield from field.columns

@@ -106,6 +106,7 @@ class Records:
     write: str | None = None  # right of form and delete; None = read only
     columns: tuple[Field, ...]  # of the list
     fields: tuple[Field, ...] = ()  # of detail and form; empty = no detail page
+    first: tuple[Field, ...] = ()  # asked of a new record only, before the others: what never changes later
     read_only: tuple[Field, ...] = ()  # shown on the detail, never sent
     filters: tuple[Field, ...] = ()  # query parameters; `search` is always there where `searchable`
     sorts: tuple[str, ...] = ()  # names the API sorts by; a column of that name (or whose name begins so) gets an arrow

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from web.records import calibration, figures, live, operations, stores, work
+from web.records import calibration, figures, instruments, live, operations, people, stores, work
 from web.records.spec import Records
 
 RECORDS: tuple[Records, ...] = (
     *calibration.RECORDS,
     *figures.RECORDS,
+    *instruments.RECORDS,
     *live.RECORDS,
     *operations.RECORDS,
+    *people.RECORDS,
     *stores.RECORDS,
     *work.RECORDS,
 )

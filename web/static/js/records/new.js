@@ -8,7 +8,7 @@ import { pageOf, spec } from "./spec.js";
 
 const keyOf = keeper();
 const given = new URLSearchParams(location.search);
-const fields = (spec.fields || []).filter((field) => field.kind !== "file").map((field) => (given.has(field.name) ? { ...field, default: given.get(field.name) } : field));
+const fields = [...(spec.first || []), ...(spec.fields || [])].filter((field) => field.kind !== "file").map((field) => (given.has(field.name) ? { ...field, default: given.get(field.name) } : field));
 const element = form({
   fields,
   body: null,

@@ -8,7 +8,7 @@
  *   confirm?: string, on_list?: boolean, on_row?: boolean, upload?: boolean, shows?: Field[]}} Act
  * @typedef {{title: string, columns: Field[], api?: string, inside?: string, link?: string, acts?: Act[]}} Panel
  * @typedef {{label: string, path: string, on_list?: boolean}} Download
- * @typedef {{path: string, api: string, title: string, one: string, columns: Field[], fields?: Field[], read_only?: Field[], filters?: Field[],
+ * @typedef {{path: string, api: string, title: string, one: string, columns: Field[], fields?: Field[], first?: Field[], read_only?: Field[], filters?: Field[],
  *   sorts?: string[], searchable: boolean, creates: boolean, edits: boolean, deletes: boolean, panels?: Panel[], acts?: Act[],
  *   downloads?: Download[], key: string, name: string, link?: string, extra: Record<string, string>, currency: string}} Records
  */

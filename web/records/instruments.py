@@ -1,0 +1,110 @@
+"""Plain pages of the instrument register; calibrate, maintain and train stand in every row."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext as _
+
+from web.records.calibration import CALIBRATIONS, MAINTENANCE
+from web.records.spec import Act, Download, Field, Panel, Records
+
+CRITICALITIES = (("low", _("Low")), ("medium", _("Medium")), ("high", _("High")), ("critical", _("Critical")))
+DUE = (("overdue", _("Overdue")), ("soon", _("Due soon")), ("never", _("Never calibrated")), ("none", _("No interval")))
+
+_ASSET = Field(
+    name="asset", label=_("Asset"), kind="reference", source="/api/assets", key="code", link="/assets/{asset.code}", required=True
+)
+_TAG = Field(name="tag", label=_("Tag"), kind="code")
+_CRITICALITY = Field(name="criticality", label=_("Criticality"), kind="choice", choices=CRITICALITIES)
+_CALIBRATE = ("standard", "as_found", "as_left", "tolerance_pct", "signature", "notes")
+_MAINTAIN = ("action", "description", "duration_min")
+
+
+def _of(one: Records, names: tuple[str, ...]) -> tuple[Field, ...]:
+    return tuple(field for field in one.fields if field.name in names)
+
+
+CALIBRATE = Act(
+    label=_("Calibrate"),
+    path="/api/calibrations",
+    right="calibrations.write",
+    body=(("instrument", "{id}"),),
+    fields=_of(CALIBRATIONS, _CALIBRATE),
+    on_row=True,
+)
+MAINTAIN = Act(
+    label=_("Maintain"),
+    path="/api/maintenance",
+    right="orders.work",
+    body=(("instrument", "{id}"),),
+    fields=_of(MAINTENANCE, _MAINTAIN),
+    on_row=True,
+)
+TRAIN = Act(label=_("Train"), path="/api/ml/train/{tag}", right="assets.write", on_row=True)
+
+INSTRUMENTS = Records(
+    path="instruments",
+    api="/api/instruments",
+    title=_("Instruments"),
+    one=_("Instrument"),
+    group="register",
+    read="assets.read",
+    write="assets.write",
+    deletes=True,
+    sorts=("tag", "name", "type", "asset", "criticality", "calibrated_at", "calibration_due"),
+    columns=(
+        _TAG,
+        Field(name="name", label=_("Name")),
+        _ASSET,
+        Field(name="type", label=_("Type")),
+        _CRITICALITY,
+        Field(name="calibrated_at", label=_("Calibrated"), kind="date"),
+        Field(name="calibration_due", label=_("Due"), kind="date"),
+    ),
+    fields=(
+        Field(name="name", label=_("Name"), required=True),
+        _ASSET,
+        Field(name="type", label=_("Type"), required=True, hint=_("pressure, temperature, flow, level ...")),
+        Field(name="variable", label=_("Measures")),
+        Field(name="unit", label=_("Unit"), kind="code"),
+        Field(name="range_low", label=_("Range from"), kind="number"),
+        Field(name="range_high", label=_("Range to"), kind="number"),
+        Field(name="nominal", label=_("Nominal"), kind="number"),
+        Field(name="accuracy_class", label=_("Accuracy class")),
+        _CRITICALITY,
+        Field(name="calibration_interval_days", label=_("Calibrate every"), kind="integer", unit="d", low=1, high=36500),
+        Field(name="location", label=_("Place")),
+        Field(name="external_ref", label=_("External reference")),
+    ),
+    first=(Field(name="tag", label=_("Tag"), kind="code", required=True, hint=_("a live tag of the same name is tied to it")),),
+    read_only=(
+        _TAG,
+        Field(name="area.name", label=_("Area")),
+        Field(name="live", label=_("Has a live tag"), kind="flag"),
+        Field(name="calibrated_at", label=_("Calibrated"), kind="moment"),
+        Field(name="calibration_due", label=_("Due"), kind="moment"),
+    ),
+    filters=(
+        Field(name="asset", label=_("Asset"), kind="reference", source="/api/assets", key="code"),
+        _CRITICALITY,
+        Field(name="due", label=_("Calibration"), kind="choice", choices=DUE),
+    ),
+    acts=(CALIBRATE, MAINTAIN, TRAIN),
+    panels=(
+        Panel(
+            title=_("Calibrations"),
+            columns=tuple(column for column in CALIBRATIONS.columns if column.name != "instrument.tag"),
+            api="/api/instruments/{id}/calibrations",
+            link="/calibrations/{id}",
+            right="calibrations.read",
+        ),
+    ),
+    downloads=(
+        Download(label="CSV", path="/api/instruments?export=csv", right="assets.read", on_list=True),
+        Download(label="XLSX", path="/api/instruments?export=xlsx", right="assets.read", on_list=True),
+        Download(label=_("Blank certificate"), path="/api/instruments/{id}/certificate-blank", right="calibrations.read"),
+    ),
+    name="tag",
+    note=_("The devices behind the tags: what they measure, where, how exactly, and when each is due for calibration."),
+)
+
+RECORDS = (INSTRUMENTS,)
