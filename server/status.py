@@ -11,6 +11,7 @@ from realtime.bus import DEAD, GROUPS, now_ms
 from realtime.supervise import heartbeats
 from server.backup import runs
 from server.services import Services
+from server.store import mail
 
 PROGRAMS = ("recorder", "monitor", "worker", "plc")  # without one of these the plant is not watched
 
@@ -109,6 +110,12 @@ def last_backup(at: Services) -> dict[str, Any] | None:
         return runs.newest(session, at.clock())
 
 
+def mail_state(at: Services) -> dict[str, Any]:
+    """What waits to be sent, what failed and why."""
+    with at.database.transaction() as session:
+        return {"configured": at.settings.smtp_host is not None, **mail.figures(session, at.clock())}
+
+
 def details(at: Services, status: Status) -> dict[str, Any]:
     """Everything for those who may read it."""
     now = now_ms()
@@ -123,5 +130,6 @@ def details(at: Services, status: Status) -> dict[str, Any]:
         "streams": status.streams,
         "sources": status.sources(),
         "backup": last_backup(at) if status.database else None,
+        "mail": mail_state(at) if status.database else None,
         "programs": [{**beat, "age_ms": now - int(beat.get("at", now))} for beat in status.beats],
     }
