@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -83,30 +85,38 @@ def _crossed(session: Session, finding: Finding, tag: Tag) -> float | None:
     return (max(values) if side == "low" else min(values)) if values else None
 
 
-def fold_machine_fault(
-    session: Session, asset: Asset, fault: tuple[str, str, Severity] | None, t: int, now: datetime, proof_s: float
-) -> None:
-    """The fault code of a machine: (code, text, severity) while there is one; other codes of it return."""
-    code = fault[0] if fault else None
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A machine's fault code with its meaning; `words` is what the alert carries of the fault-code table."""
+
+    code: str
+    text: str = ""
+    severity: Severity = Severity.CRITICAL
+    words: Mapping[str, Any] = field(default_factory=dict)
+
+
+def fold_machine_fault(session: Session, asset: Asset, fault: Fault | None, t: int, now: datetime, proof_s: float) -> None:
+    """The fault of a machine while it shows one; its other codes return."""
+    code = fault.code if fault else None
     for active in conditions.active_of_type(session, asset.id, AlertType.MACHINE_FAULT, detector="plc"):
         old = active.key.rsplit(":", 1)[1]
         if old != code:
-            fold(session, _machine_fault(asset, (old, "", Severity.CRITICAL), "close", t), now, proof_s)
+            fold(session, _machine_fault(asset, Fault(old), "close", t), now, proof_s)
     if fault is not None:
         fold(session, _machine_fault(asset, fault, "open", t), now, proof_s)
 
 
-def _machine_fault(asset: Asset, fault: tuple[str, str, Severity], edge: Any, t: int) -> Condition:
-    code, text, severity = fault
-    subject = Subject(type=AlertType.MACHINE_FAULT, code=code, asset=asset.code, text=text)
+def _machine_fault(asset: Asset, fault: Fault, edge: Any, t: int) -> Condition:
+    subject = Subject(type=AlertType.MACHINE_FAULT, code=fault.code, asset=asset.code, text=fault.text)
     return Condition(
-        key=f"plc:{asset.id}:{code}",
+        key=f"plc:{asset.id}:{fault.code}",
         edge=edge,
         site_id=asset.site_id,
         asset_id=asset.id,
         subject=subject,
         detector="plc",
-        severity=severity,
+        severity=fault.severity,
         t=t,
         t_onset=t,
+        data=dict(fault.words),
     )

@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session
 
 from realtime.errors import DecodeError
 from realtime.events import AlertType, Edge, FactName, Severity, Signal, SignalName
-from server.folding import fold, fold_machine_fault
+from server.folding import Fault, fold, fold_machine_fault
 from server.models.jobs import BackgroundJob
-from server.models.plant import Asset, DiscoveredTag, FaultCode, Source, Tag
+from server.models.plant import Asset, DiscoveredTag, Source, Tag
 from server.rules.asset import Operating
 from server.rules.wording import Subject
-from server.store import assets, background, training
+from server.store import assets, background, fault_codes, training
 from server.store.actor import SYSTEM
 from server.store.conditions import Condition
 from server.store.outbox import Draft, emit
@@ -137,7 +137,7 @@ def _observed(session: Session, signal: Signal, now: datetime, proof_s: float) -
     raw = signal.data.get("fault_code")
     code = None if raw in NO_FAULT else str(raw)
     changed = assets.set_operating(session, asset, operating, code, from_ms(signal.t))
-    fault = (code, *_fault_text(session, asset, code)) if code else None
+    fault = _fault(session, asset, code) if code else None
     if operating is not Operating.UNKNOWN:  # a lost link says nothing about the machine's fault
         fold_machine_fault(session, asset, fault, signal.t, now, proof_s)
     if changed:
@@ -145,11 +145,10 @@ def _observed(session: Session, signal: Signal, now: datetime, proof_s: float) -
         assets.announce(session, asset, SYSTEM.name, now)
 
 
-def _fault_text(session: Session, asset: Asset, code: str) -> tuple[str, Severity]:
-    ours = (FaultCode.asset_id == asset.id) | (FaultCode.class_id == asset.class_id)
-    rows = session.scalars(select(FaultCode).where(ours, FaultCode.code == code)).all()
-    row = max(rows, key=lambda row: row.asset_id is not None, default=None)
-    return (row.text, Severity(row.severity)) if row else ("not in the fault-code table", Severity.CRITICAL)
+def _fault(session: Session, asset: Asset, code: str) -> Fault:
+    row = fault_codes.of_asset(session, asset, code)
+    text, severity = (row.text, Severity(row.severity)) if row else ("not in the fault-code table", Severity.CRITICAL)
+    return Fault(code, text, severity, fault_codes.words(row))
 
 
 def _discovered(session: Session, signal: Signal, _now: datetime, _proof_s: float) -> None:

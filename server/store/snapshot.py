@@ -45,7 +45,7 @@ def _source(row: Source) -> wire.Source:
 def _assets(session: Session, assets: list[Asset]) -> list[wire.Asset]:
     classes = {row.id: row for row in session.scalars(select(AssetClass))}
     codes: dict[tuple[str, int], list[FaultCode]] = {}
-    for code in session.scalars(select(FaultCode).order_by(FaultCode.id)):
+    for code in session.scalars(select(FaultCode).where(FaultCode.deleted_at.is_(None)).order_by(FaultCode.id)):
         codes.setdefault(("asset", code.asset_id) if code.asset_id is not None else ("class", code.class_id or 0), []).append(code)
     baselines: dict[int, list[wire.Baseline]] = {}
     for row in session.scalars(select(Baseline).order_by(Baseline.starts_at)):
