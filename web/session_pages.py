@@ -1,4 +1,4 @@
-"""Signing in and out and changing the password: forms that post and redirect, so that they work without JavaScript."""
+"""Signing in and out, changing and recovering the password: forms that post and redirect, without JavaScript; the contractor's page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from server.auth import login, session
+from server.auth import login, reset, session
 from server.auth.guard import current_user, public, signed_in
 from server.errors import Invalid
 from server.problems import Problem
@@ -65,6 +65,42 @@ def change_password() -> Answer:
     return render_template("password.html", error=None, done=True, active="account")
 
 
+@public
+def reset_password() -> Answer:
+    """A forgotten password: ask for the mail; with its token, set a new one."""
+    if request.method == "GET":
+        token = request.args.get("token", "" if "code" in request.args else None)
+        return render_template("reset.html", token=token, error=None, done=None)
+    address = request.remote_addr or ""
+    try:
+        if "token" in request.form:
+            return _finish_reset(address)
+        reset.ask(request.form.get("who", "")[:200], address)
+    except Problem as problem:
+        return render_template("reset.html", token=request.form.get("token"), error=problem.detail, done=None), problem.status
+    return render_template("reset.html", token=None, error=None, done="asked")
+
+
+def _finish_reset(address: str) -> Answer:
+    token, new = request.form["token"].strip(), request.form.get("new", "")
+    error = _("The two new passwords differ. Type them again.") if new != request.form.get("again", "") else None
+    if error is None:
+        try:
+            reset.finish(token, new, address)
+        except Invalid as invalid:
+            error = _("This link is not valid any more. Ask for a new mail.") if invalid.field == "token" else invalid.detail
+    if error is not None:
+        return render_template("reset.html", token=token, error=error, done=None), 422
+    return render_template("reset.html", token=None, error=None, done="set")
+
+
+@public
+def contract(token: str) -> Answer:
+    """One order for someone from outside; the page asks the API with the link's token, which alone decides."""
+    del token
+    return render_template("contract.html")
+
+
 def _password_refused(error: str, status: int) -> tuple[str, int]:
     return render_template("password.html", error=error, done=False, active="account"), status
 
@@ -73,4 +109,6 @@ def register(pages: Blueprint) -> None:
     """Add the routes to the blueprint of web/pages.py."""
     pages.add_url_rule("/login", "login", log_in, methods=["GET", "POST"])
     pages.add_url_rule("/logout", "logout", log_out, methods=["POST"])
+    pages.add_url_rule("/account/reset", "reset", reset_password, methods=["GET", "POST"])
+    pages.add_url_rule("/contract/<string(maxlength=64):token>", "contract", contract)
     pages.add_url_rule("/account/password", "password", change_password, methods=["GET", "POST"])

@@ -81,6 +81,15 @@ def make_token(body: dict[str, Any]) -> Response:
     return _shown_once(tokens.Wanted(body["kind"], body["name"], body["days"], scopes))
 
 
+@blueprint.route("/tokens/<id:token_id>")
+@blueprint.response(200, Body)
+@right("sources.write")
+def get_token(token_id: int) -> Response:
+    """One token, without its secret."""
+    with services().database.transaction() as session:
+        return jsonify(_body(tokens.get_token(session, token_id, current_user())))
+
+
 @blueprint.route("/tokens/<id:token_id>", methods=["DELETE"])
 @blueprint.response(204)
 @right("sources.write")
@@ -113,6 +122,15 @@ def list_keys() -> Response:
 def make_key(body: dict[str, Any]) -> Response:
     """Make a key that acts as the caller within its scopes; `token` is shown this once."""
     return _shown_once(tokens.Wanted("api", body["name"], body["days"], tuple(set(body["scopes"]))))
+
+
+@blueprint.route("/api-keys/<id:token_id>")
+@blueprint.response(200, Body)
+@signed_in
+def get_key(token_id: int) -> Response:
+    """One of the caller's own keys, without its secret."""
+    with services().database.transaction() as session:
+        return jsonify(_body(tokens.own_key(session, token_id, current_user()), current_user().name))
 
 
 @blueprint.route("/api-keys/<id:token_id>", methods=["DELETE"])

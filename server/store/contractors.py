@@ -25,12 +25,7 @@ from server.store.actor import Person, has, need
 from server.store.page import Page, ordering, page_of
 
 NO_PASSWORD = "!"  # noqa: S105 - no hash has this form
-SORTS = {
-    "created_at": ContractorLink.created_at,
-    "expires_at": ContractorLink.expires_at,
-    "name": ContractorLink.name,
-    "id": ContractorLink.id,
-}
+SORTS = {name: getattr(ContractorLink, name) for name in ("id", "name", "company", "created_at", "expires_at")}
 ACTS = frozenset({OrderAction.START, OrderAction.HOLD, OrderAction.RESUME, OrderAction.PROBLEM, OrderAction.COMPLETE})
 
 
