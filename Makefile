@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PY := .venv/bin/python
 DEMO ?= 1
 export DEMO
-.PHONY: run test test-external lint types bench story chaos clean-data demo-remove backup restore setup setup-test
+.PHONY: run seed-plant test test-external lint types bench story chaos clean-data demo-remove backup restore setup setup-test
 
 run: setup            ## everything on this machine, with the demo plant; Ctrl-C stops it (LAN=1: open it to phones)
 	@exec $(PY) run.py
@@ -31,6 +31,9 @@ chaos: setup-test     ## each fault five times
 
 clean-data: setup     ## remove DATA_DIR and what the embedded services keep elsewhere
 	@$(PY) -m tools.clean_data
+
+seed-plant: setup     ## a believable plant of 500 machines with two years behind it, as a site of its own (ARGS="--site NORTH --orders 100000")
+	@$(PY) -m server.seed $(ARGS)
 
 backup: setup         ## an encrypted backup of the database into BACKUP_DIR, running or not
 	@$(PY) -m server.backup make
