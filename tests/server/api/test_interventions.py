@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from PIL import Image
 from sqlalchemy import func, select
 
 from server.models.interventions import Intervention
@@ -198,3 +200,19 @@ def test_a_word_that_was_deleted_stays_in_the_reports_that_chose_it(
     assert client.get(made.headers["Location"], headers=bearer("technician")).json["where"]["name"] == "Seal or gasket"
     refused = client.post("/api/interventions", json=report(order, terms), headers=bearer("technician"))
     assert (refused.status_code, refused.json["errors"][0]["field"]) == (422, "where")
+
+
+def test_photos_hang_on_an_intervention(client: FlaskClient, bearer: LogIn, order: dict[str, Any], terms: dict[str, int]) -> None:
+    made = client.post("/api/interventions", json=report(order, terms), headers=bearer("technician")).json
+    picture = io.BytesIO()
+    Image.new("RGB", (32, 32), "red").save(picture, "PNG")
+    picture.seek(0)
+    form = {"thing": "intervention", "id": str(made["id"]), "caption": "The worn seal", "file": (picture, "seal.png")}
+
+    added = client.post("/api/attachments", data=form, headers=bearer("technician"))
+
+    assert added.status_code == 201, added.text
+    listed = client.get(f"/api/attachments?thing=intervention&id={made['id']}", headers=bearer("manager")).json["items"]
+    assert [(row["name"], row["caption"]) for row in listed] == [("seal.png", "The worn seal")]
+    again = {**form, "file": (io.BytesIO(b"x"), "x.png")}
+    assert client.post("/api/attachments", data=again, headers=bearer("viewer")).status_code == 403

@@ -88,6 +88,22 @@ def test_a_list_is_filtered_sorted_and_searched(client: FlaskClient, bearer: Log
         assert client.get(f"/api/work-orders?{wrong}", headers=headers).status_code == 422, wrong
 
 
+def test_orders_are_counted_by_state_and_breakdowns_stand_alone(client: FlaskClient, bearer: LogIn, opened: Any) -> None:
+    first, second, round_ = opened("It broke"), opened("It leaks"), opened("Monthly round", type="preventive")
+    headers = bearer("technician")
+    act(client, headers, first, "start")
+    act(client, headers, second, "start")
+    act(client, headers, second, "complete", notes="done")
+
+    def total(query: str) -> int:
+        return int(client.get(f"/api/work-orders?limit=1&{query}", headers=headers).json["total"])
+
+    states = ("open", "in_progress", "completed", "active", "done")
+    assert [total(f"status={state}") for state in states] == [1, 1, 1, 3, 1]
+    assert numbers(client, headers, "type=corrective") == [second["number"], first["number"]]
+    assert round_["number"] not in numbers(client, headers, "type=corrective&status=active")
+
+
 def test_what_is_late_says_so(client: FlaskClient, bearer: LogIn, opened: Any, services: Services) -> None:
     order = opened("Replace the seal", due_at=rfc3339(datetime.now(UTC) - timedelta(hours=1)))
     assert (order["overdue"], order["sla_breached"]) == (True, False)
