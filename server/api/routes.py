@@ -39,6 +39,7 @@ RESOURCES = (
     "instruments",
     "interventions",
     "jobs",
+    "labels",
     "kpis",
     "maintenance",
     "meters",

@@ -38,12 +38,19 @@ class SiteTime:
 
 def site_time(session: Session, site_id: int) -> SiteTime:
     """The calendars in force at a site."""
-    site = session.get_one(Site, site_id)
-    rows = session.scalars(select(WorkCalendar).where(WorkCalendar.site_id == site_id, WorkCalendar.deleted_at.is_(None))).all()
+    own = (WorkCalendar.site_id == Site.id) & WorkCalendar.deleted_at.is_(None)
+    query = select(Site, WorkCalendar, CalendarDay).outerjoin(WorkCalendar, own)
+    query = query.outerjoin(CalendarDay, CalendarDay.calendar_id == WorkCalendar.id).where(Site.id == site_id)
+    rows: dict[int, WorkCalendar] = {}
     days: dict[int, dict[date, Sequence[Window]]] = {}
-    for day in session.scalars(select(CalendarDay).where(CalendarDay.calendar_id.in_([row.id for row in rows]))):
-        days.setdefault(day.calendar_id, {})[day.day] = [_window(window) for window in day.windows]
-    patterns = {row.area_id: Pattern(weekly(row.weekly, site.shifts), days.get(row.id, {})) for row in rows}
+    found = session.execute(query).all()
+    site = found[0][0]
+    for _, row, day in found:
+        if row is not None:
+            rows[row.id] = row
+        if day is not None:
+            days.setdefault(row.id, {})[day.day] = [_window(window) for window in day.windows]
+    patterns = {row.area_id: Pattern(weekly(row.weekly, site.shifts), days.get(row.id, {})) for row in rows.values()}
     areas = {area: pattern for area, pattern in patterns.items() if area is not None}
     return SiteTime(ZoneInfo(site.time_zone), patterns.get(None, ALWAYS), areas)
 

@@ -14,15 +14,13 @@ from realtime.events import FactName
 from server.models.people import User
 from server.models.plant import Asset, OperatingPeriod, Site, Source, Tag
 from server.models.work import WorkOrder
-from server.rules.asset import Operating
 from server.rules.downtime import Stretch, total_s
 from server.rules.priorities import Priority
 from server.rules.work_order import IN_WORK, UNVERIFIED, OrderState
-from server.store import facts
+from server.store import facts, kpi_facts, kpis
 from server.timestamps import day_of, rfc3339, to_ms
 
 REPAIRS_WITHIN = timedelta(days=30)
-DOWN = (Operating.FAULT, Operating.STOPPED)
 TOLD = (
     FactName.ALERT_RAISED,
     FactName.ALERT_RESOLVED,
@@ -38,14 +36,16 @@ TOLD = (
 
 def summary(session: Session, site_id: int, now: datetime) -> dict[str, Any]:
     """All figures of one site; a figure nobody can know yet is None."""
-    time_zone = session.get_one(Site, site_id).time_zone
+    asset = select(Asset.id).where(Asset.site_id == site_id)
+    since = select(func.min(OperatingPeriod.started_at)).where(OperatingPeriod.asset_id.in_(asset)).scalar_subquery()
+    time_zone, first = session.execute(select(Site.time_zone, since).where(Site.id == site_id)).one()
     today = day_of(now, time_zone)
     mean_s, repairs = _time_to_repair(session, site_id, now)
     return {
         "at": rfc3339(now),
         "day_starts_at": rfc3339(today[0]),
         "orders": _orders(session, site_id, now),
-        "downtime_s": _downtime(session, site_id, today[0], now, time_zone),
+        "downtime_s": _downtime(session, site_id, now, time_zone, first=first),
         "mttr_s": mean_s,
         "mttr_n": repairs,
         "pm": _planned(session, site_id, now),
@@ -73,50 +73,36 @@ def _orders(session: Session, site_id: int, now: datetime) -> dict[str, Any]:
     }
 
 
-def _downtime(session: Session, site_id: int, today: datetime, now: datetime, time_zone: str) -> dict[str, float | None]:
-    """Seconds that machines of the site were stopped or in fault, added up: today, and the mean of the last seven whole days.
+def _downtime(session: Session, site_id: int, now: datetime, time_zone: str, *, first: datetime | None) -> dict[str, float | None]:
+    """The key figure `downtime` of today, and its mean over the last seven whole days.
 
-    The mean is None while the site's machines have no such past.
+    The mean is None while the site's machines have no such past; `first` is when one of them was first known.
     """
+    today = day_of(now, time_zone)[0]
     days = [day_of(today - timedelta(hours=1), time_zone)]
     while len(days) < 7:
         days.append(day_of(days[-1][0] - timedelta(hours=1), time_zone))
-    asset = select(Asset.id).where(Asset.site_id == site_id)
-    first = select(func.min(OperatingPeriod.started_at)).where(OperatingPeriod.asset_id.in_(asset)).scalar_subquery()
-    query = (
-        select(OperatingPeriod.started_at, OperatingPeriod.ended_at, OperatingPeriod.operating, first.label("first"))
-        .where(OperatingPeriod.asset_id.in_(asset), OperatingPeriod.started_at < now)
-        .where(OperatingPeriod.ended_at.is_(None) | (OperatingPeriod.ended_at > days[-1][0]))
-    )
-    rows = session.execute(query).all()
-    down = [Stretch(row.started_at, row.ended_at) for row in rows if row.operating in {str(state) for state in DOWN}]
-    known = [total_s(down, start, end) for start, end in days if rows and rows[0].first <= start]
+    rows = kpi_facts.own_downtime(session, None, days[-1][0], now, site_id)
+    down = [Stretch(row.started_at, row.ended_at or now) for row in rows]
+    known = [total_s(down, start, end) for start, end in days if first is not None and first <= start]
     return {"today": round(total_s(down, today, now), 1), "mean_7d": round(sum(known) / len(known), 1) if known else None}
 
 
 def _time_to_repair(session: Session, site_id: int, now: datetime) -> tuple[float | None, int]:
-    """Mean seconds from start to completion of corrective work that was verified in the last 30 days, and how many."""
-    query = select(WorkOrder.started_at, WorkOrder.completed_at).where(
-        WorkOrder.site_id == site_id,
-        WorkOrder.type == "corrective",
-        WorkOrder.state == str(OrderState.VERIFIED),
-        WorkOrder.completed_at > now - REPAIRS_WITHIN,
-    )
-    spans = [(row.completed_at - row.started_at).total_seconds() for row in session.execute(query) if row.started_at is not None]
-    return (round(sum(spans) / len(spans), 1) if spans else None), len(spans)
+    """The key figure `repair_time` of the last 30 days."""
+    done = WorkOrder.completed_at > now - REPAIRS_WITHIN
+    rows = kpi_facts.order_rows(session, (WorkOrder.site_id == site_id) & (WorkOrder.state == str(OrderState.VERIFIED)) & done)
+    figure = kpis.repair_time(rows, now - REPAIRS_WITHIN, now)
+    return figure.value, figure.n
 
 
 def _planned(session: Session, site_id: int, now: datetime) -> dict[str, Any]:
-    """Planned work that was due in the last 30 days, and how much of it was done on time."""
-    query = select(WorkOrder.due, WorkOrder.completed_at).where(
-        WorkOrder.site_id == site_id,
-        WorkOrder.type.in_(["preventive", "calibration", "inspection"]),
-        WorkOrder.state != str(OrderState.CANCELLED),
-        WorkOrder.due.between(now - REPAIRS_WITHIN, now),
-    )
-    rows = session.execute(query).all()
-    done = sum(row.completed_at is not None and row.due is not None and row.completed_at <= row.due for row in rows)
-    return {"percent": round(100 * done / len(rows), 1) if rows else None, "done": done, "due": len(rows)}
+    """The key figure `schedule_compliance` of the last 30 days, with its counts."""
+    due = WorkOrder.due.between(now - REPAIRS_WITHIN, now)
+    rows = kpi_facts.order_rows(session, (WorkOrder.site_id == site_id) & due)
+    figure = kpis.schedule_compliance(rows, now - REPAIRS_WITHIN, now)
+    done = round(figure.n * figure.value / 100) if figure.value is not None else 0
+    return {"percent": figure.value, "done": done, "due": figure.n}
 
 
 def _gaps(session: Session, site_id: int, start: datetime, now: datetime) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from realtime.historian import write_batches
 from server.database import Database
 from server.models.plant import Asset, OperatingPeriod, Source, Tag
 from server.rules.asset import Operating
-from server.store import assets, orders
+from server.store import assets, orders, standstill
 from server.store.liveness import see_running, see_silent
 from server.store.orders import NewOrder
 from server.store.summary import summary
@@ -53,12 +53,14 @@ def test_orders_downtime_and_repairs_are_counted(database: Database, plant: Smal
         old.state, old.started_at, old.completed_at = "verified", NOW - timedelta(hours=3), NOW - timedelta(hours=2)
         periods = (
             (MIDNIGHT - timedelta(minutes=10), MIDNIGHT + timedelta(minutes=5), "fault"),
+            (MIDNIGHT + timedelta(minutes=5), NOW - timedelta(minutes=8), "running"),
             (NOW - timedelta(minutes=8), None, "stopped"),
         )
         for start, end, operating in periods:
             session.add(OperatingPeriod(asset_id=plant.press, operating=operating, started_at=start, ended_at=end))
         session.add(OperatingPeriod(asset_id=plant.pump, operating="running", started_at=MIDNIGHT, ended_at=None))
         session.flush()
+        standstill.follow(session, NOW)
 
         figures = summary(session, plant.site, NOW)
 
