@@ -54,7 +54,7 @@ def accept_interval(body: dict[str, Any], instrument_id: int) -> Response:
     """Accept the proposed interval, or set another; who, when and the calculation are kept."""
     at = services()
     with at.database.transaction() as session:
-        row = instruments.get_instrument(session, instrument_id, current_user())
+        row = instruments.get_instrument(session, instrument_id, current_user(), lock=True)
         etags.check_match(row.rev)
         intervals.accept(session, row, body["days"], body["reason"], current_user(), at.clock())
         return etags.tagged(intervals.body(session, row))

@@ -14,6 +14,7 @@ from server.api import etags
 from server.api.blueprint import Number, Page, Whole, collection, resource, text
 from server.api.exports import EXPORT, FILES, attachment, download
 from server.api.schemas import Body, Collection
+from server.api.times import Instant
 from server.auth.guard import current_user, right
 from server.export import certificate
 from server.export.table import Column, Table
@@ -22,7 +23,7 @@ from server.models.plant import Instrument
 from server.rules import calibration as rules
 from server.rules.calibration import Point
 from server.services import services
-from server.store import calibration_rows, calibrations, instruments, order_rows, standards
+from server.store import calibration_rows, calibrations, instruments, standards
 from server.store.calibrations import NewCalibration
 
 blueprint = resource("calibrations", "Calibrations of instruments: as found, as left, certificates, intervals, reviews")
@@ -85,7 +86,7 @@ class NewCalibrationRecord(CalibrationPreview):
 
     standard = thing(required=True)
     standard_reason = text(2000, load_default=None, allow_none=True)
-    performed_at = ma.fields.AwareDateTime(format="iso", load_default=None, allow_none=True)
+    performed_at = Instant(load_default=None, allow_none=True)
     performed_by = text(200, load_default=None, allow_none=True)
     signature = text(200, load_default=None, allow_none=True)
     work_order = thing(load_default=None, allow_none=True)
@@ -150,7 +151,7 @@ def create_calibration(body: dict[str, Any]) -> Response:
             as_found=_measured_points(body["as_found"]) or [],
             as_left=_measured_points(body["as_left"]),
             standard=standards.find(session, body["standard"], user),
-            order=order_rows.get_order(session, order, user) if order is not None else None,
+            order=calibration_rows.find_order(session, order, user) if order is not None else None,
             supersedes=calibration_rows.get(session, former, user) if former is not None else None,
             **{name: body[name] for name in plain},
         )

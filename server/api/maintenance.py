@@ -12,12 +12,13 @@ from server.api import etags
 from server.api.blueprint import Number, Page, Whole, collection, resource, text
 from server.api.calibrations import located, thing
 from server.api.schemas import Body, Collection
+from server.api.times import Instant
 from server.auth.guard import current_user, right
 from server.errors import Invalid
 from server.idempotency import once
 from server.models.plant import Asset
 from server.services import services
-from server.store import assets, calibration_rows, maintenance_records, order_rows
+from server.store import assets, calibration_rows, maintenance_records
 from server.store.completion import MINUTES_MAX, PARTS_MAX
 
 blueprint = resource("maintenance", "Records of corrective and preventive work")
@@ -41,7 +42,7 @@ class NewMaintenanceRecord(ma.Schema):
     technician = text(200, load_default=None, allow_none=True, metadata={"description": "who did it; default the caller"})
     parts = ma.fields.List(ma.fields.Nested(UsedPart), load_default=list, validate=ma.validate.Length(max=PARTS_MAX))
     duration_min = Whole(low=0, high=MINUTES_MAX, load_default=None, allow_none=True)
-    performed_at = ma.fields.AwareDateTime(format="iso", load_default=None, allow_none=True)
+    performed_at = Instant(load_default=None, allow_none=True)
 
 
 class RecordsQuery(Page):
@@ -81,7 +82,7 @@ def create_record(body: dict[str, Any]) -> Response:
         new = maintenance_records.NewRecord(
             asset=asset or session.get_one(Asset, instrument.asset_id if instrument else 0),
             instrument=instrument,
-            order=order_rows.get_order(session, body["work_order"], user) if body["work_order"] is not None else None,
+            order=calibration_rows.find_order(session, body["work_order"], user) if body["work_order"] is not None else None,
             performed_by=body["technician"],
             **{name: body[name] for name in ("action", "description", "parts", "duration_min", "performed_at")},
         )

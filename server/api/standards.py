@@ -12,6 +12,7 @@ from server.api import etags
 from server.api.blueprint import Number, Page, collection, resource, text
 from server.api.calibrations import located
 from server.api.schemas import Body, Collection
+from server.api.times import Instant
 from server.auth.guard import current_user, right
 from server.idempotency import once
 from server.services import services
@@ -38,8 +39,8 @@ class Standard(ma.Schema):
     range_high = Number(allow_none=True)
     uncertainty = Number(allow_none=True, validate=ma.validate.Range(0))
     certificate = text(200, required=True, metadata={"description": "number of its own certificate"})
-    calibrated_at = ma.fields.AwareDateTime(format="iso", allow_none=True)
-    due_at = ma.fields.AwareDateTime(format="iso", required=True, attribute="due")
+    calibrated_at = Instant(allow_none=True)
+    due_at = Instant(required=True, attribute="due")
     notes = text(4000, shortest=0)
 
 
@@ -93,7 +94,7 @@ def change_standard(body: dict[str, Any], standard_id: int) -> Response:
     """Change a standard, as after its own calibration; records made before keep what stood here then."""
     at = services()
     with at.database.transaction() as session:
-        row = standards.get(session, standard_id, current_user())
+        row = standards.get(session, standard_id, current_user(), lock=True)
         etags.check_match(row.rev)
         standards.change(session, row, body, current_user(), at.clock())
         return etags.tagged(standards.bodies(session, [row], at.clock())[0])
@@ -106,8 +107,9 @@ def delete_standard(standard_id: int) -> Response:
     """Take a standard out of the register; what was calibrated with it keeps naming it."""
     at = services()
     with at.database.transaction() as session:
-        etags.check_match(standards.get(session, standard_id, current_user()).rev)
-        standards.delete(session, standard_id, current_user(), at.clock())
+        row = standards.get(session, standard_id, current_user(), lock=True)
+        etags.check_match(row.rev)
+        standards.delete(session, row, current_user(), at.clock())
     return Response(status=204)
 
 

@@ -44,6 +44,19 @@ class Moment(ma.fields.Field[int]):
             raise ma.ValidationError("Not an RFC 3339 time or epoch.") from error
 
 
+class Instant(ma.fields.AwareDateTime):
+    """A time in a body, with its zone, between 1970 and 2100: every one of them has a UTC form."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(format="iso", **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> datetime:
+        at: datetime = super()._deserialize(value, attr, data, **kwargs)
+        if not EARLIEST_MS <= at.timestamp() * 1000 <= LATEST_MS:
+            raise ma.ValidationError("Before 1970 or after 2100.")
+        return at
+
+
 class Span(ma.Schema):
     """Query part of everything that covers a span of time."""
 

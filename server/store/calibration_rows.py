@@ -77,6 +77,15 @@ def find_instrument(session: Session, id_or_tag: int | str, user: Person) -> Ins
     return row
 
 
+def find_order(session: Session, id_or_number: int | str, user: Person) -> WorkOrder:
+    """The visible order that a body names; raises Invalid."""
+    named = WorkOrder.id == id_or_number if isinstance(id_or_number, int) else WorkOrder.number == id_or_number
+    row = session.scalars(select(WorkOrder).where(WorkOrder.site_id == user.site_id, named)).one_or_none()
+    if row is None:
+        raise Invalid("work_order", "unknown", f"there is no work order {id_or_number}")
+    return row
+
+
 def in_force(session: Session, instrument_id: int) -> list[CalibrationRecord]:
     """Records of an instrument that no other supersedes, oldest first."""
     later = aliased(CalibrationRecord)

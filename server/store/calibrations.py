@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from math import isfinite
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -71,7 +72,11 @@ def measure(
     tolerance = tolerance_pct if tolerance_pct is not None else rules.tolerance_of(instrument.accuracy_class)
     if tolerance is None:
         raise Invalid("tolerance_pct", "required", f"the accuracy class of {instrument.tag} says no tolerance")
-    return Measured(tolerance, rules.judge(as_found, low, high, tolerance), rules.judge(as_left or as_found, low, high, tolerance))
+    found, left = (rules.judge(points, low, high, tolerance) for points in (as_found, as_left or as_found))
+    for name, judged in (("as_found", found), ("as_left", left)):
+        if not all(map(isfinite, judged.errors_pct)):
+            raise Invalid(name, "out_of_range", "an error beyond every number")
+    return Measured(tolerance, found, left)
 
 
 def points_body(points: Sequence[Point], judged: Judged) -> list[dict[str, float]]:

@@ -53,9 +53,9 @@ def list_standards(session: Session, site: int | None, wanted: Mapping[str, Any]
     return page_of(session, query, ordering(wanted["sort"], _SORTS, "serial"), wanted["limit"], wanted["offset"])
 
 
-def get(session: Session, standard_id: int, user: Person) -> ReferenceStandard:
-    """A visible standard; raises NotFound."""
-    row = session.get(ReferenceStandard, standard_id)
+def get(session: Session, standard_id: int, user: Person, *, lock: bool = False) -> ReferenceStandard:
+    """A visible standard, locked until commit where it is to be changed; raises NotFound."""
+    row = session.get(ReferenceStandard, standard_id, with_for_update={"key_share": True} if lock else None)
     if row is None or row.deleted_at is not None or (user.site_id is not None and row.site_id != user.site_id):
         raise NotFound("standard", standard_id)
     return row
@@ -97,10 +97,9 @@ def change(session: Session, row: ReferenceStandard, columns: Mapping[str, Any],
     audit.record(session, audit.Change("change", "standard", row.id, row.site_id, old, {name: columns[name] for name in old}), user, now)
 
 
-def delete(session: Session, standard_id: int, user: Person, now: datetime) -> None:
+def delete(session: Session, row: ReferenceStandard, user: Person, now: datetime) -> None:
     """Take it out of the register; records keep naming it."""
     need(user, "standards.write")
-    row = get(session, standard_id, user)
     row.deleted_at = now
     row.rev += 1
     audit.record(session, audit.Change("delete", "standard", row.id, row.site_id, {"deleted_at": None}, {"deleted_at": now}), user, now)

@@ -118,6 +118,10 @@ def test_preview_judges_five_points_and_stores_nothing(client: FlaskClient, lab:
         ({"as_found": [{"applied": True, "reading": 1}]}, "as_found"),
         ({"performed_at": "2100-01-01T00:00:00Z"}, "performed_at"),
         ({"performed_at": "2026-01-01T00:00:00"}, "performed_at"),
+        ({"performed_at": "0001-01-01T00:00:00+14:00"}, "performed_at"),
+        ({"work_order": 2**52}, "work_order"),
+        ({"work_order": "9" * 64}, "work_order"),
+        ({"as_found": [{"applied": -1.7e308, "reading": 1.7e308}]}, "as_found"),
         ({"colour": "red"}, "colour"),
     ],
     ids=[
@@ -130,6 +134,10 @@ def test_preview_judges_five_points_and_stores_nothing(client: FlaskClient, lab:
         "not a number",
         "future",
         "no zone",
+        "year 1",
+        "no order",
+        "long number",
+        "infinite",
         "unknown",
     ],
 )
@@ -388,6 +396,7 @@ def test_the_same_key_records_once_and_lists_go_out_as_files(client: FlaskClient
     with services.database.transaction() as session:
         mine = CalibrationRecord.instrument_id == lab.instrument["id"]
         assert len(session.scalars(select(CalibrationRecord).where(mine)).all()) == 1
+    assert client.get("/api/calibrations?search=%00&instrument=%00", headers=lab.headers).status_code in {200, 400, 422}
     with client.get("/api/calibrations?export=csv", headers=lab.headers) as csv:
         assert csv.mimetype == "text/csv"
         assert lab.instrument["tag"] in csv.data.decode("utf-8-sig")
