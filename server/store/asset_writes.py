@@ -17,7 +17,7 @@ from server.errors import Conflict, Invalid
 from server.models.plant import Area, Asset, AssetClass, Instrument, Site, Tag
 from server.models.work import WorkOrder
 from server.rules.work_order import UNVERIFIED
-from server.store import assets, snapshot_version
+from server.store import assets, markers, snapshot_version
 from server.store.actor import Person, need
 from server.store.numbers import next_number
 from server.store.register import COLUMNS
@@ -48,6 +48,7 @@ def added(session: Session, given: Mapping[str, Any], user: Person, now: datetim
     _check_parent(session, row)
     session.add(row)
     session.flush()
+    markers.give_marker(session, row)
     _note(session, "create", row, None, {"code": code, **_told(row)}, user, now)
     return row
 

@@ -18,6 +18,7 @@ from sqlalchemy.orm.attributes import InstrumentedAttribute
 from server.models.plant import Area, Asset, AssetClass, OperatingPeriod
 from server.rules import health
 from server.rules.replacement import Extension, Life, Remaining, remaining
+from server.store.markers import marker_of
 from server.store.page import Page, ordering, page_of
 from server.store.related import by_id
 from server.timestamps import rfc3339
@@ -166,7 +167,8 @@ def record_of(session: Session, asset: Asset, today: date, now: datetime) -> dic
     found = remaining(life_of(asset, hours), today)
     extensions = list(asset.life_extensions)
     life = {**_life_body(found), "run_hours": round(asset.hours_at_install + hours, 1)}
-    return {**rows_of(session, [asset], today)[0], "life": life, "life_extensions": extensions, "created_at": rfc3339(asset.created_at)}
+    whole = {"life": life, "life_extensions": extensions, "marker": marker_of(session, asset), "created_at": rfc3339(asset.created_at)}
+    return {**rows_of(session, [asset], today)[0], **whole}
 
 
 def life_of(asset: Asset, hours: float) -> Life:
