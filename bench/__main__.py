@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHES = ("audit", "history", "collectors", "monitor", "pipeline")
+BENCHES = ("api", "audit", "history", "collectors", "monitor", "pipeline")
 LONGEST_S = 600
 
 
