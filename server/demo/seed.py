@@ -19,6 +19,7 @@ from server.demo import plant
 from server.demo.instruments import add_instruments
 from server.demo.procedures import POLICIES, PROCEDURES
 from server.demo.stores import add_stores
+from server.demo.upkeep import add_upkeep
 from server.demo.work import add_templates
 from server.models.base import Base
 from server.models.feed import Marker
@@ -62,6 +63,7 @@ def seed(session: Session, settings: Settings, ports: tuple[int, int], now: date
     add_instruments(session, site, now)
     add_templates(session, site, now)
     add_stores(session, site, now)
+    add_upkeep(session, site, now)
     record(session, Change("demo.seed", "site", site.id, site.id, new={"code": site.code, "name": site.name}), DEMO, now)
     return site
 

@@ -53,6 +53,7 @@ def bodies(session: Session, rows: Sequence[PmPlan], now: datetime) -> list[dict
                 "assignee": {"id": person.id, "name": person.name} if person else None,
                 "triggers": triggers.get(row.id, []),
                 "assets": where,
+                "asset_codes": [place["code"] for place in where],
                 "next_due": min(dues, default=None) if row.active else None,
                 "held": sum(place["held"] for place in where),
                 "compliance": kept[row.id].value,
