@@ -36,6 +36,7 @@ RESOURCES = (
     "fault_codes",
     "figures",
     "frames",
+    "imports",
     "instruments",
     "interventions",
     "jobs",
