@@ -55,6 +55,18 @@ function showFacts() {
   byId("facts").removeAttribute("aria-busy");
 }
 
+/** Send what was changed; a text that may be empty but not null is told by the refusal. @param {Record<string, any>} values */
+async function change(values) {
+  const headers = tag ? { "If-Match": tag } : {};
+  try {
+    await patch(path, values, headers);
+  } catch (error) {
+    const refused = error instanceof ApiError && error.status === 422 ? (error.body?.errors || []).map((/** @type {any} */ one) => one.field) : [];
+    if (!refused.length || !refused.every((/** @type {string} */ name) => values[name] === null)) throw error;
+    await patch(path, { ...values, ...Object.fromEntries(refused.map((/** @type {string} */ name) => [name, ""])) }, headers);
+  }
+}
+
 function edit() {
   byId("facts").hidden = true;
   fill(byId("act-form"));
@@ -76,7 +88,7 @@ function edit() {
       await load();
     },
     send: async (values) => {
-      if (Object.keys(values).length) await patch(path, values, tag ? { "If-Match": tag } : {});
+      if (Object.keys(values).length) await change(values);
       await load();
       return {
         next: () => {

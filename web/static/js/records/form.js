@@ -34,10 +34,13 @@ function spread(controls, problem) {
   return problem.message;
 }
 
+/** Whether somebody gave it: nothing typed and no row added is left out of a new record. @param {any} value */
+const given = (value) => value !== null && !(Array.isArray(value) && !value.length);
+
 /** What is sent: everything of a new record, of an old one what was changed. @param {import("./inputs.js").Control[]} controls @param {any} body @param {string[]} before */
 function values(controls, body, before) {
   const pairs = controls.map((one, i) => ({ one, value: one.read(), was: before[i] }));
-  const kept = pairs.filter(({ value, was }) => (body === null ? value !== null : JSON.stringify(value) !== was));
+  const kept = pairs.filter(({ value, was }) => (body === null ? given(value) : JSON.stringify(value) !== was));
   return Object.fromEntries(kept.map(({ one, value }) => [sentAs(one.field), value]));
 }
 
