@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from web.records import calibration, figures, instruments, live, operations, people, stores, work
+from web.records import calibration, figures, instruments, live, operations, people, plans, register, reports, stores, work
 from web.records.spec import Records
 
 RECORDS: tuple[Records, ...] = (
@@ -12,6 +12,9 @@ RECORDS: tuple[Records, ...] = (
     *live.RECORDS,
     *operations.RECORDS,
     *people.RECORDS,
+    *register.RECORDS,
+    *reports.RECORDS,
+    *plans.RECORDS,
     *stores.RECORDS,
     *work.RECORDS,
 )
