@@ -46,12 +46,12 @@ class ReportSchedulePatch(ma.Schema):
     at = ma.fields.String(validate=CLOCK, metadata={"description": "time of day by the site's clock"})
     span_days = Whole(low=1, high=3660, metadata={"description": "days before it that the report covers"})
     filters = ma.fields.Nested(ReportScheduleFilters)
-    recipients = ma.fields.List(Whole(low=1, high=2**31 - 1), validate=ma.validate.Length(1, 100))
+    recipients = ma.fields.List(text(64), validate=ma.validate.Length(1, 100))
     active = ma.fields.Boolean(truthy={True}, falsy={False})
 
 
 class NewReportSchedule(ReportSchedulePatch):
-    """A schedule of the caller's site; recipients are ids of its people who may read reports."""
+    """A schedule of the caller's site; recipients are employee numbers of its people who may read reports."""
 
     name = text(200, required=True)
     report = ma.fields.String(required=True, validate=ma.validate.OneOf(list(REPORTS)))
@@ -60,7 +60,7 @@ class NewReportSchedule(ReportSchedulePatch):
     at = ma.fields.String(load_default="06:00", validate=CLOCK, metadata={"description": "time of day by the site's clock"})
     span_days = Whole(low=1, high=3660, load_default=7, metadata={"description": "days before it that the report covers"})
     filters = ma.fields.Nested(ReportScheduleFilters, load_default=dict)
-    recipients = ma.fields.List(Whole(low=1, high=2**31 - 1), required=True, validate=ma.validate.Length(1, 100))
+    recipients = ma.fields.List(text(64), required=True, validate=ma.validate.Length(1, 100))
     active = ma.fields.Boolean(load_default=True, truthy={True}, falsy={False})
 
 

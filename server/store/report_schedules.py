@@ -53,7 +53,8 @@ def get_schedule(session: Session, schedule_id: int, user: Person) -> ReportSche
 def create(session: Session, wanted: Mapping[str, Any], user: Person, now: datetime) -> ReportSchedule:
     """A new schedule of the caller's site; its first report is the next one due."""
     assert user.site_id is not None
-    row = ReportSchedule(site_id=user.site_id, created_by_id=user.id, created_at=now, **{name: wanted[name] for name in COLUMNS})
+    chosen = {**wanted, "recipients": _readers(session, user.site_id, wanted["recipients"])}
+    row = ReportSchedule(site_id=user.site_id, created_by_id=user.id, created_at=now, **{name: chosen[name] for name in COLUMNS})
     _settle(session, row, now)
     session.add(row)
     session.flush()
@@ -66,7 +67,7 @@ def change(session: Session, row: ReportSchedule, wanted: Mapping[str, Any], use
     old = columns_of(row)
     for name in COLUMNS:
         if name in wanted:
-            setattr(row, name, wanted[name])
+            setattr(row, name, _readers(session, row.site_id, wanted[name]) if name == "recipients" else wanted[name])
     _settle(session, row, now)
     row.rev += 1
     audit.record(session, audit.Change("change", "report_schedule", row.id, row.site_id, old, columns_of(row)), user, now)
@@ -87,13 +88,14 @@ def columns_of(row: ReportSchedule) -> dict[str, Any]:
 def bodies(session: Session, rows: Sequence[ReportSchedule]) -> list[dict[str, Any]]:
     """REST bodies, with the recipients' names."""
     wanted = {user_id for row in rows for user_id in row.recipients}
-    names = {user.id: user.name for user in session.scalars(select(User).where(User.id.in_(wanted)))}
+    people = {user.id: user for user in session.scalars(select(User).where(User.id.in_(wanted)))}
     times = ("next_at", "last_at", "created_at")
     return [
         {
             "id": row.id,
             **columns_of(row),
-            "recipient_names": ", ".join(names.get(user_id, "?") for user_id in row.recipients),
+            "recipients": [people[user_id].employee_number for user_id in row.recipients],
+            "recipient_names": ", ".join(people[user_id].name for user_id in row.recipients),
             **{name: rfc3339(getattr(row, name)) for name in times},
             "last_job": row.last_job_id,
             "rev": row.rev,
@@ -103,18 +105,23 @@ def bodies(session: Session, rows: Sequence[ReportSchedule]) -> list[dict[str, A
 
 
 def _settle(session: Session, row: ReportSchedule, now: datetime) -> None:
-    """Check what was chosen and reckon the next time; raises Invalid."""
+    """Reckon the next time; raises Invalid for what is no rule."""
     with session.no_autoflush:
-        found = session.scalars(select(User).where(User.id.in_(row.recipients), User.site_id == row.site_id, User.active)).all()
-        readers = {user.id for user in found if may(user.role_of, READER)}
         zone = session.get_one(Site, row.site_id).time_zone
-    unknown = set(row.recipients) - readers
-    if unknown:
-        raise Invalid("recipients", "unknown", f"{min(unknown)} is nobody of this site who may read reports")
     try:
         row.next_at = next_time(row.rrule, time.fromisoformat(row.at), ZoneInfo(zone), after=now)
     except ValueError as error:
         raise Invalid("rrule", "invalid", str(error)) from error
+
+
+def _readers(session: Session, site_id: int, numbers: Sequence[str]) -> list[int]:
+    """Ids of these people; raises Invalid for one who is not of the site or may not read reports."""
+    found = session.scalars(select(User).where(User.employee_number.in_(numbers), User.site_id == site_id, User.active))
+    ids = {user.employee_number: user.id for user in found if may(user.role_of, READER)}
+    unknown = set(numbers) - ids.keys()
+    if unknown:
+        raise Invalid("recipients", "unknown", f"{min(unknown)} is nobody of this site who may read reports")
+    return sorted(ids.values())
 
 
 def next_time(rule: str, at: time, zone: ZoneInfo, *, after: datetime) -> datetime | None:

@@ -31,6 +31,9 @@ PARIS = ZoneInfo("Europe/Paris")
 MONDAY = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)  # 06:00 in Paris
 
 
+NUMBERS = {"manager": "1001", "benali": "1002", "moreau": "1003", "operator": "1004", "stranger": "1006"}  # as small_plant gives them
+
+
 def wanted(plant: SmallPlant, *people: str, **other: Any) -> dict[str, Any]:
     return {
         "name": "Orders of the week",
@@ -40,7 +43,7 @@ def wanted(plant: SmallPlant, *people: str, **other: Any) -> dict[str, Any]:
         "at": "06:00",
         "span_days": 7,
         "filters": {},
-        "recipients": [plant[name].id for name in people or ("manager",)],
+        "recipients": [NUMBERS[name] for name in people or ("manager",)],
         "active": True,
         **other,
     }
@@ -147,7 +150,7 @@ def test_people_who_left_or_may_no_longer_read_reports_get_none(
     ],
 )
 def test_what_is_no_schedule_is_refused(database: Database, plant: SmallPlant, field: str, value: str) -> None:
-    other = {field: [plant[value].id] if field == "recipients" else value}
+    other = {field: [NUMBERS[value]] if field == "recipients" else value}
     with pytest.raises(Invalid) as refused, database.transaction() as session:
         report_schedules.create(session, {**wanted(plant), **other}, plant["manager"], NOW)
 

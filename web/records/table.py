@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from web.records import calibration, figures, instruments, live, operations, people, plans, register, reports, stores, work
+from web.records import calibration, classes, figures, instruments, live, operations, people, plans, register, reports, stores, work
 from web.records.spec import Records
 
 RECORDS: tuple[Records, ...] = (
     *calibration.RECORDS,
+    *classes.RECORDS,
     *figures.RECORDS,
     *instruments.RECORDS,
     *live.RECORDS,
