@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from realtime.settings import sqlalchemy_url
+from server.database_role import step_down
 from server.models.metadata import metadata
 
 STATEMENT_TIMEOUT_MS = 15_000
@@ -33,6 +34,7 @@ class Database:
             pool_pre_ping=True,
             connect_args={"options": options, "connect_timeout": 5},
         )
+        event.listen(self.engine, "connect", lambda connection, _record: step_down(connection, self.engine.url.database or ""))
         self.metadata = metadata
         self._session = sessionmaker(self.engine, expire_on_commit=False)
 

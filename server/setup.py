@@ -25,6 +25,7 @@ from realtime.errors import BusUnavailable, SettingsError
 from realtime.settings import Settings
 from realtime.snapshot import Snapshot
 from realtime.supervise import configure_logging
+from server import database_role
 from server.audit import Change, record
 from server.auth.passwords import hash_password
 from server.backup import runs
@@ -159,6 +160,7 @@ def set_up(settings: Settings) -> None:
         log.info("an older schema: a backup first")
         runs.make(url, settings, "upgrade", datetime.now(UTC))
     upgrade(url)
+    database_role.set_up(url)
     now = datetime.now(UTC)
     database = Database(url, pool_size=1)
     try:

@@ -106,6 +106,7 @@ def new_database(postgres_server: str) -> Iterator[Callable[[str | None], str]]:
     yield make
     for name in made:
         run_on(postgres_server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        run_on(postgres_server, f"DROP ROLE IF EXISTS {name}_server")  # set-up makes it (server/database_role.py)
 
 
 @pytest.fixture(scope="session")
