@@ -75,10 +75,13 @@ def _precision(rows: list[_Row], again: list[Repeat]) -> list[dict[str, Any]]:
     repeated = {one.second for one in again}
     made: list[dict[str, Any]] = []
     for scope in SCOPES:
-        names = sorted({row.names[scope] for row in rows if row.verdict is not None} - {""})
+        said: dict[str, list[str]] = {}
+        for row in rows:
+            if row.verdict is not None and row.names[scope]:
+                said.setdefault(row.names[scope], []).append(row.verdict)
         came_back = Counter(row.names[scope] for row in rows if row.number in repeated)
-        for name in names:
-            found = rules.precision_of(name, [row.verdict for row in rows if row.verdict is not None and row.names[scope] == name])
+        for name, verdicts in sorted(said.items()):
+            found = rules.precision_of(name, verdicts)
             made.append({"scope": scope, **asdict(found), "verdicts": found.verdicts, "repeats": came_back[name]})
     return made
 
