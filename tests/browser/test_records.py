@@ -162,3 +162,38 @@ def test_a_technician_is_not_offered_what_the_role_may_not_do(visit: Any, instan
 
     expect(page.locator(LOADED)).to_be_visible()
     assert page.get_by_role("link", name="New", exact=True).count() == 0
+
+
+def test_an_instrument_is_found_calibrated_and_maintained_in_its_row(visit: Any, instance: Instance) -> None:
+    page = visit().page
+    make_standard(page, instance.url, "IN-ROW")
+    page.goto(f"{instance.url}/instruments?sort=-tag")
+    expect(page.locator(LOADED)).to_be_visible()
+    page.locator("#find").fill("PT-101")
+    expect(page.locator("#rows .row-link")).to_have_text(["PT-101"])
+    page.locator("[data-field='due'] select").select_option("overdue")
+    expect(page.locator("#rows")).to_contain_text("Nothing matches.")
+    page.locator("[data-field='due'] select").select_option("")
+    address = page.url
+
+    row = page.locator("#rows tbody")
+    row.get_by_role("button", name="Calibrate").click()
+    form = page.locator(".act-form")
+    field(page, "standard").fill("IN-ROW")
+    form.get_by_role("option").first.click()
+    form.locator("[data-field='as_found']").get_by_role("button", name="Add a row").click()
+    form.locator("[data-field='applied'] .input").fill("5")
+    form.locator("[data-field='reading'] .input").fill("5.01")
+    form.get_by_role("button", name="Calibrate").click()
+    expect(page.locator("#toast")).to_contain_text("Calibrate")
+    row.get_by_role("button", name="Maintain").click()
+    form.locator("[data-field='action'] select").select_option("clean")
+    form.locator("[data-field='description'] textarea").fill("Impulse line blown out")
+    form.get_by_role("button", name="Maintain").click()
+    expect(page.locator("#toast")).to_contain_text("Maintain")
+    row.get_by_role("button", name="Train").click()
+    expect(page.locator("#toast")).to_contain_text("Train")
+
+    assert page.url == address
+    page.goto(f"{instance.url}/calibrations?search=PT-101&sort=-number")
+    expect(page.locator("#rows .row-link").first).to_be_visible()
