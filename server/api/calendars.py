@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from server.api import etags
 from server.api.blueprint import Page, Whole, collection, resource, text
 from server.api.calibrations import located
+from server.api.plans import believable
 from server.api.schemas import Body, Collection
 from server.api.values import day, line
 from server.auth.guard import current_user, right
@@ -51,7 +52,7 @@ class WeekHours(ma.Schema):
 class Day(ma.Schema):
     """A day that is not like its weekday; without windows closed."""
 
-    day = day(required=True)
+    day = day(required=True, validate=believable)
     name = line()
     windows = ma.fields.List(ma.fields.Nested(Hours), validate=ma.validate.Length(0, 10))
 

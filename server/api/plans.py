@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import marshmallow as ma
@@ -27,6 +27,12 @@ from server.timestamps import from_ms, to_ms
 blueprint = resource("plans", "Preventive maintenance: plans, due dates, forecasts")
 
 NUMBER = r"^[A-Za-z0-9][A-Za-z0-9 ./_-]{0,63}$"
+
+
+def believable(value: date) -> None:
+    """A day that a plant can mean; raises ValidationError."""
+    if not 2000 <= value.year <= 2100:
+        raise ma.ValidationError("A day from 2000 to 2100.")
 
 
 class PlansQuery(Page):
@@ -64,7 +70,7 @@ class Plan(ma.Schema):
     assets = ma.fields.List(text(64), required=True, validate=ma.validate.Length(1, 500), metadata={"description": "codes"})
     triggers = ma.fields.List(ma.fields.Nested(Trigger), required=True, validate=ma.validate.Length(1, 6))
     schedule = ma.fields.String(validate=ma.validate.OneOf(["fixed", "floating"]))
-    starts_on = day(required=True)
+    starts_on = day(required=True, validate=believable)
     at = ma.fields.String(validate=ma.validate.Regexp(r"^([01]\d|2[0-3]):[0-5]\d\Z"), metadata={"description": "local time of day"})
     lead_days = Whole(high=365)
     early_days = Whole(high=365)
