@@ -1,11 +1,10 @@
-"""Plain pages of the register: areas, assets with their life, classes and fault codes."""
+"""Plain pages of the register: areas, assets with their life, what is to be replaced."""
 
 from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 
 from web.records.instruments import CRITICALITIES
-from web.records.live import SEVERITIES
 from web.records.spec import Act, Download, Field, Panel, Records
 
 WARRANTIES = (("active", _("Active")), ("soon", _("Ends soon")), ("ended", _("Ended")), ("none", _("None")))
@@ -16,7 +15,23 @@ _CLASS = Field(name="class", label=_("Class"), kind="reference", source="/api/cl
 _CRITICALITY = Field(name="criticality", label=_("Criticality"), kind="choice", choices=CRITICALITIES)
 _CODE = Field(name="code", label=_("Code"), kind="code")
 _NAME = Field(name="name", label=_("Name"), required=True)
-_ASSET = Field(name="asset", label=_("Asset"), kind="reference", source="/api/register/assets", key="code", link="/register/{asset.code}")
+
+_LIST_FILE = (Field(name="file", label=_("CSV or XLSX"), kind="file", required=True, hint=_("Headings as in an export.")),)
+_IMPORTED = (
+    Field(name="created", label=_("New"), kind="integer"),
+    Field(name="updated", label=_("Changed"), kind="integer"),
+    Field(name="unchanged", label=_("As they were"), kind="integer"),
+    Field(
+        name="errors",
+        label=_("Bad rows"),
+        kind="list",
+        columns=(
+            Field(name="line", label=_("Line"), kind="integer"),
+            Field(name="column", label=_("Column"), kind="code"),
+            Field(name="reason", label=_("Reason")),
+        ),
+    ),
+)
 
 AREAS = Records(
     path="areas",
@@ -77,6 +92,8 @@ ASSETS = Records(
         Field(name="machine_rate", label=_("Cost of an hour down"), kind="money", low=0),
         Field(name="expected_life_years", label=_("Expected life"), kind="number", unit="a", low=0, high=200),
         Field(name="expected_life_hours", label=_("Expected run hours"), kind="number", unit="h", low=0),
+        Field(name="replacement_on", label=_("Replacement planned"), kind="date"),
+        Field(name="replacement_reason", label=_("Why replaced"), kind="long"),
         Field(name="notes", label=_("Notes"), kind="long"),
     ),
     read_only=(
@@ -94,6 +111,26 @@ ASSETS = Records(
         Field(name="warranty", label=_("Warranty"), kind="choice", choices=WARRANTIES),
     ),
     acts=(
+        Act(
+            label=_("Import: look first"),
+            path="/api/imports/assets",
+            right="assets.write",
+            upload=True,
+            on_list=True,
+            body=(("dry_run", "true"),),
+            fields=_LIST_FILE,
+            shows=_IMPORTED,
+        ),
+        Act(
+            label=_("Import"),
+            path="/api/imports/assets",
+            right="assets.write",
+            upload=True,
+            on_list=True,
+            body=(("dry_run", "false"),),
+            fields=_LIST_FILE,
+            shows=_IMPORTED,
+        ),
         Act(
             label=_("Extend life"),
             path="/api/assets/{code}/life-extensions",
@@ -114,6 +151,17 @@ ASSETS = Records(
         ),
     ),
     panels=(
+        Panel(
+            title=_("Longer life"),
+            columns=(
+                Field(name="on", label=_("On"), kind="date"),
+                Field(name="years", label=_("Years"), kind="number"),
+                Field(name="hours", label=_("Run hours"), kind="number"),
+                Field(name="reason", label=_("Reason")),
+                Field(name="by", label=_("By")),
+            ),
+            inside="life_extensions",
+        ),
         Panel(
             title=_("Instruments"),
             columns=(
@@ -148,92 +196,34 @@ ASSETS = Records(
     downloads=(
         Download(label="CSV", path="/api/register/assets?export=csv", right="assets.read", on_list=True),
         Download(label="XLSX", path="/api/register/assets?export=xlsx", right="assets.read", on_list=True),
+        Download(label=_("Label"), path="/api/assets/labels?codes={code}", right="assets.read"),
     ),
     note=_("Every machine with make, cost, warranty, expected life and what it is part of."),
 )
 
-_TEMPLATE_TAG = (
-    Field(name="name", label=_("Tag"), kind="code"),
-    Field(name="label", label=_("Label")),
-    Field(name="unit", label=_("Unit"), kind="code"),
-    Field(name="low", label=_("Normal from"), kind="number"),
-    Field(name="high", label=_("Normal to"), kind="number"),
-)
-CLASSES = Records(
-    path="asset-classes",
-    api="/api/classes",
-    title=_("Asset classes"),
-    one=_("Asset class"),
+REPLACEMENTS = Records(
+    path="replacements",
+    api="/api/register/replacements",
+    title=_("Replacement plan"),
+    one=_("Replacement"),
     group="register",
     read="assets.read",
-    write="classes.write",
-    deletes=True,
-    name="label",
-    columns=(
-        Field(name="label", label=_("Name")),
-        Field(name="name", label=_("Key"), kind="code"),
-        Field(name="assets", label=_("Assets"), kind="integer"),
-        Field(name="fault_codes", label=_("Fault codes"), kind="integer"),
-    ),
-    first=(Field(name="name", label=_("Key"), kind="code", required=True, hint=_("Small letters, digits and _")),),
-    fields=(Field(name="label", label=_("Name"), required=True),),
-    read_only=(Field(name="assets", label=_("Assets"), kind="integer"),),
-    panels=(
-        Panel(title=_("Tags"), columns=_TEMPLATE_TAG, inside="tags"),
-        Panel(
-            title=_("Maintenance plans"),
-            columns=(
-                Field(name="title", label=_("Title")),
-                Field(name="kind", label=_("Kind")),
-                Field(name="every", label=_("Every"), kind="number"),
-            ),
-            inside="plans",
-        ),
-        Panel(
-            title=_("Parts list"),
-            columns=(Field(name="part", label=_("Part")), Field(name="quantity", label=_("Quantity"), kind="number")),
-            inside="bom",
-        ),
-    ),
-    note=_("What assets of one kind share: tags, limits, fault codes, plans, procedures and parts."),
-)
-
-FAULT_CODES = Records(
-    path="fault-codes",
-    api="/api/fault-codes",
-    title=_("Fault codes"),
-    one=_("Fault code"),
-    group="register",
-    read="assets.read",
-    write="classes.write",
-    deletes=True,
-    name="text",
+    searchable=False,
     columns=(
         Field(name="code", label=_("Code"), kind="code"),
-        Field(name="text", label=_("Text")),
-        Field(name="class", label=_("Class"), kind="reference", shows="label"),
-        Field(name="asset", label=_("Asset"), kind="reference", link="/assets/{asset.code}"),
-        Field(name="severity", label=_("Severity"), kind="choice", choices=SEVERITIES),
-        Field(name="what", label=_("What")),
+        Field(name="name", label=_("Name")),
+        Field(name="due_on", label=_("Due"), kind="date"),
+        Field(name="life.years_left", label=_("Life left"), kind="number", unit="a"),
+        Field(name="replacement_cost", label=_("Cost"), kind="money"),
+        Field(name="replacement_reason", label=_("Reason")),
     ),
-    first=(Field(name="code", label=_("Code"), kind="code", required=True), _CLASS, _ASSET),
-    fields=(
-        Field(name="text", label=_("Text"), required=True),
-        Field(name="severity", label=_("Severity"), kind="choice", choices=SEVERITIES),
-        Field(name="category", label=_("Category")),
-        Field(name="what", label=_("What")),
-        Field(name="why", label=_("Why")),
-        Field(name="where", label=_("Where")),
-        Field(name="procedure", label=_("Procedure"), kind="code"),
+    filters=(Field(name="years", label=_("Years ahead"), kind="number", low=0, high=100),),
+    downloads=(
+        Download(label="XLSX", path="/api/register/replacements?export=xlsx", right="assets.read", on_list=True),
+        Download(label="PDF", path="/api/register/replacements?export=pdf", right="assets.read", on_list=True),
     ),
-    read_only=(
-        Field(name="code", label=_("Code"), kind="code"),
-        Field(name="class", label=_("Class"), kind="reference", shows="label"),
-        Field(name="texts.fr", label=_("French")),
-        Field(name="texts.ar", label=_("Arabic")),
-    ),
-    filters=(Field(name="class", label=_("Class"), kind="reference", source="/api/classes", key="name", shows="label"),),
-    note=_("What the codes of controllers mean, how severe they are and what to do."),
+    link="/register/{code}",
+    note=_("What is to be replaced in the next five years, by planned day or by remaining life."),
 )
 
-RECORDS = (ASSETS, AREAS, CLASSES, FAULT_CODES)
+RECORDS = (ASSETS, AREAS, REPLACEMENTS)
