@@ -14,6 +14,7 @@ from server.api.blueprint import Number, Page, Whole, collection, resource, text
 from server.api.exports import EXPORT, FILES, download
 from server.api.locations import located
 from server.api.schemas import Body, Collection
+from server.api.times import Instant
 from server.api.values import criticality, line
 from server.auth.guard import current_user, right
 from server.idempotency import once
@@ -55,7 +56,7 @@ class InstrumentColumns(ma.Schema):
     accuracy_class = line(32)
     criticality = criticality()
     calibration_interval_days = Whole(low=1, high=36_500, allow_none=True)
-    calibrated_at = ma.fields.AwareDateTime(format="iso", allow_none=True, metadata={"description": "last one of an earlier system"})
+    calibrated_at = Instant(allow_none=True, metadata={"description": "last one of an earlier system"})
     external_ref = line()
 
 
