@@ -78,7 +78,7 @@ def list_rows(query: dict[str, Any]) -> Response:
         if query["export"]:
             rows = (_sheet_row(row) for row in audit_rows.every_row(session, caller, which, WHOLE))
             return download(Table("Audit trail", COLUMNS, rows), query["export"], "audit")
-        page = audit_rows.list_rows(session, caller, which, limit=query["limit"], offset=query["offset"])
+        page = audit_rows.list_rows(session, caller, which, sort=query["sort"], limit=query["limit"], offset=query["offset"])
         return jsonify(collection([audit_rows.body(row) for row in page.items], page.total, query))
 
 

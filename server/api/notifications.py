@@ -31,7 +31,8 @@ def list_notifications(query: dict[str, Any]) -> Response:
     """The caller's own, newest first, with the number unread."""
     user = current_user()
     with services().database.transaction() as session:
-        page = notifications.list_notifications(session, user, unread=query["unread"], limit=query["limit"], offset=query["offset"])
+        wanted = {name: query[name] for name in ("unread", "sort", "limit", "offset")}
+        page = notifications.list_notifications(session, user, **wanted)
         items = [bodies.notification_body(row) for row in page.items]
         return jsonify({**collection(items, page.total, query), "unread": notifications.unread_count(session, user)})
 

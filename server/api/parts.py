@@ -25,7 +25,7 @@ from server.rules import stock
 from server.services import services
 from server.store import parts, usage
 from server.store.page import Page as Rows
-from server.store.page import page_of
+from server.store.page import ordering, page_of
 
 blueprint = resource("parts", "Spare parts and what lies in the stores")
 
@@ -204,7 +204,7 @@ def get_valuation() -> Response:
 
 
 def movements_page(session: Session, query: dict[str, Any], **where: int | None) -> Rows[StockMovement]:
-    """Lines of the ledger of the caller's site, newest first."""
+    """Lines of the ledger of the caller's site, newest first unless told otherwise."""
     own = select(Part.id).where(Part.site_id == current_user().site_id)
     found = select(StockMovement).where(StockMovement.part_id.in_(own))
     for name, value in where.items():
@@ -212,4 +212,5 @@ def movements_page(session: Session, query: dict[str, Any], **where: int | None)
             found = found.where(getattr(StockMovement, name) == value)
     if query.get("reason"):
         found = found.where(StockMovement.reason == query["reason"])
-    return page_of(session, found, [StockMovement.id.desc()], query["limit"], query["offset"])
+    order = ordering(query["sort"], {"id": StockMovement.id, "reason": StockMovement.reason}, "-id")
+    return page_of(session, found, order, query["limit"], query["offset"])

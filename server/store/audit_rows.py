@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from server.models.audit import AuditLog
 from server.store.actor import Person
-from server.store.page import Page, page_of
+from server.store.page import Page, ordering, page_of
 from server.store.people import contains
 from server.timestamps import rfc3339
 
@@ -47,9 +47,10 @@ def query_of(user: Person, which: Which) -> Select[AuditLog]:
     return query
 
 
-def list_rows(session: Session, user: Person, which: Which, *, limit: int, offset: int) -> Page[AuditLog]:
-    """Newest first."""
-    return page_of(session, query_of(user, which), [AuditLog.id.desc()], limit, offset)
+def list_rows(session: Session, user: Person, which: Which, *, sort: str, limit: int, offset: int) -> Page[AuditLog]:
+    """Newest first unless told otherwise."""
+    order = ordering(sort, {"id": AuditLog.id, "at": AuditLog.at}, "-id")
+    return page_of(session, query_of(user, which), order, limit, offset)
 
 
 def every_row(session: Session, user: Person, which: Which, most: int) -> Iterator[AuditLog]:

@@ -20,7 +20,7 @@ from server.store import mail, preferences
 from server.store.actor import Person
 from server.store.mail import Letter
 from server.store.outbox import Draft, emit
-from server.store.page import Page, page_of
+from server.store.page import Page, ordering, page_of
 from server.store.preferences import Receiver
 
 
@@ -94,12 +94,14 @@ def people_with(session: Session, site_id: int | None, *roles: Role) -> list[int
     return list(session.scalars(query if site_id is None else query.where(User.site_id == site_id)))
 
 
-def list_notifications(session: Session, user: Person, *, unread: bool = False, limit: int = 50, offset: int = 0) -> Page[Notification]:
-    """A person's own, newest first."""
+def list_notifications(
+    session: Session, user: Person, *, unread: bool = False, sort: str = "", limit: int = 50, offset: int = 0
+) -> Page[Notification]:
+    """A person's own, newest first unless told otherwise."""
     query = select(Notification).where(Notification.user_id == user.id)
     if unread:
         query = query.where(Notification.read_at.is_(None))
-    return page_of(session, query, [Notification.id.desc()], limit, offset)
+    return page_of(session, query, ordering(sort, {"id": Notification.id, "created_at": Notification.created_at}, "-id"), limit, offset)
 
 
 def unread_count(session: Session, user: Person) -> int:
