@@ -2,6 +2,7 @@
 // What this page knows of the plant: assets, open alerts and orders, loaded by REST and kept true by facts.
 import { get } from "./api.js";
 import { linkState, on } from "./live.js";
+import { _, language } from "./words.js";
 
 /** @typedef {any} Asset @typedef {any} Alert @typedef {any} Order */
 
@@ -36,7 +37,7 @@ async function fetchAll(kind) {
   try {
     const answer = await get(path);
     into.clear();
-    for (const item of answer.items) into.set(item.id, item);
+    for (const item of answer.items) into.set(item.id, worded(item));
     for (const fact of meanwhile) apply(fact);
     missed ||= linkState() !== "live";
   } finally {
@@ -60,11 +61,17 @@ export function onChange(listener) {
   listeners.add(listener);
 }
 
+/** A machine's fault in the reader's language, where its fault-code table has that; anything else as it came. @param {any} body */
+function worded(body) {
+  const text = body.type === "machine_fault" && language !== "en" && body.data?.texts?.[language];
+  return text ? { ...body, title: _("Fault {code}: {text}", { code: body.code, text }) } : body;
+}
+
 /** @param {Map<number, any>} into @param {any} body */
 function put(into, body) {
   const before = into.get(body.id);
   if (before && before.rev > body.rev) return;
-  into.set(body.id, before ? { ...before, ...body } : body);
+  into.set(body.id, worded(before ? { ...before, ...body } : body));
 }
 
 /** @param {import("./live.js").Fact} fact */
