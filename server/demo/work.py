@@ -12,7 +12,8 @@ from server.models.plant import Site
 
 def add_templates(session: Session, site: Site, now: datetime) -> None:
     """A weekly walk-round, ready to be opened on any machine."""
-    row = OrderTemplate(site_id=site.id, name="Weekly walk-round", title="Walk round: noise, leaks, guards", type="inspection", created_at=now)
+    title = "Walk round: noise, leaks, guards"
+    row = OrderTemplate(site_id=site.id, name="Weekly walk-round", title=title, type="inspection", created_at=now)
     row.description = "Look, listen and feel. Report what you find; a failed check opens its own order."
     row.priority, row.estimated_min, row.due_hours = "low", 20, 72.0
     session.add(row)

@@ -17,11 +17,16 @@ from server.models.base import Base, Code, Key, Words, to
 class AuditLog(Base):
     """Who did what to which thing, when and why, with the old and the new values.
 
-    actor_kind says through what: user, api (a key of theirs), paired (a headset), contractor, ingest (actor_id is the token's own) or system.
+    actor_kind says through what: user, api (a key of theirs), paired (a headset), contractor,
+    ingest (actor_id is the token's own) or system.
     """
 
     __tablename__ = "audit_log"
-    __table_args__ = (Index("ix_audit_log_thing", "thing", "thing_id"), Index("ix_audit_log_at", "at"), Index("ix_audit_log_actor", "actor_id", "id"))
+    __table_args__ = (
+        Index("ix_audit_log_thing", "thing", "thing_id"),
+        Index("ix_audit_log_at", "at"),
+        Index("ix_audit_log_actor", "actor_id", "id"),
+    )
 
     id: Mapped[Key]
     at: Mapped[datetime]
