@@ -19,7 +19,7 @@ def get_order(session: Session, id_or_number: int | str, user: Person) -> WorkOr
 
 def lock(session: Session, order_id: int, user: Person) -> WorkOrder:
     """The order as it is now, locked until commit; raises NotFound."""
-    query = select(WorkOrder).where(WorkOrder.id == order_id).with_for_update().execution_options(populate_existing=True)
+    query = select(WorkOrder).where(WorkOrder.id == order_id).with_for_update(key_share=True).execution_options(populate_existing=True)
     return _visible(session.scalars(query).one_or_none(), order_id, user)
 
 
