@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from server import bodies
 from server.api.blueprint import Page, collection, resource, text
 from server.api.schemas import Body, Collection
+from server.api.times import Instant
 from server.auth.guard import current_user, right
 from server.models.alerts import AlertRecord
 from server.services import services
@@ -42,7 +43,7 @@ class Resolution(ma.Schema):
 class Shelving(ma.Schema):
     """Until when, and why."""
 
-    until = ma.fields.AwareDateTime(format="iso", required=True)
+    until = Instant(required=True)
     reason = text(500, required=True)
 
 

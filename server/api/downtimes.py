@@ -13,7 +13,7 @@ from server.api.blueprint import Page, Whole, collection, resource, text
 from server.api.calibrations import located
 from server.api.exports import EXPORT, FILES, download
 from server.api.schemas import Body, Collection
-from server.api.times import Moment
+from server.api.times import Instant, Moment
 from server.auth.guard import current_user, right
 from server.export.table import Column, Table
 from server.idempotency import once
@@ -61,7 +61,7 @@ class DowntimesQuery(Page):
 class Classified(ma.Schema):
     """Why: a reason of the list (id or code), or a category alone."""
 
-    reason = ma.fields.Raw(allow_none=True, metadata={"type": ["integer", "string", "null"], "description": "id or code"})
+    reason = ma.fields.Raw(allow_none=True, metadata={"type": ["integer", "string"], "description": "id or code"})
     category = ma.fields.String(validate=ma.validate.OneOf(["planned", "unplanned"]))
     note = text(2000, shortest=0)
 
@@ -77,15 +77,15 @@ class NewDowntime(Classified):
     """A stretch entered by hand."""
 
     asset = text(64, required=True)
-    started_at = ma.fields.AwareDateTime(format="iso", required=True)
-    ended_at = ma.fields.AwareDateTime(format="iso", allow_none=True)
+    started_at = Instant(required=True)
+    ended_at = Instant(allow_none=True)
 
 
 class DowntimePatch(ma.Schema):
     """What is corrected."""
 
-    started_at = ma.fields.AwareDateTime(format="iso")
-    ended_at = ma.fields.AwareDateTime(format="iso")
+    started_at = Instant()
+    ended_at = Instant()
     note = text(2000, shortest=0)
     order = text(18, allow_none=True, metadata={"description": "number of the work order"})
 
@@ -93,7 +93,7 @@ class DowntimePatch(ma.Schema):
 class Split(ma.Schema):
     """Where a stretch is divided."""
 
-    at = ma.fields.AwareDateTime(format="iso", required=True)
+    at = Instant(required=True)
 
 
 class Merge(ma.Schema):

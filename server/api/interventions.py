@@ -12,9 +12,9 @@ from server.api.blueprint import Page, Whole, collection, resource, text
 from server.api.etags import check_match, tagged
 from server.api.exports import EXPORT, FILES, download
 from server.api.intervention_table import table
-from server.api.order_schemas import moment
 from server.api.schemas import Body, Collection
 from server.api.taxonomy import language
+from server.api.times import Instant
 from server.auth.guard import current_user, right
 from server.idempotency import once
 from server.rules.work_order import OrderVerdict
@@ -31,8 +31,8 @@ class Filter(ma.Schema):
     asset = text(64, load_default=None, metadata={"description": "an asset's code"})
     order = text(18, load_default=None, metadata={"description": "an order's id or number"})
     technician = ma.fields.Integer(load_default=None, validate=ma.validate.Range(1, 2**53))
-    since = moment(load_default=None, data_key="from", metadata={"description": "received at or after"})
-    until = moment(load_default=None, data_key="to", metadata={"description": "received before"})
+    since = Instant(load_default=None, data_key="from", metadata={"description": "received at or after"})
+    until = Instant(load_default=None, data_key="to", metadata={"description": "received before"})
 
 
 class InterventionsQuery(Filter, Page):
@@ -43,7 +43,7 @@ class InterventionsQuery(Filter, Page):
 
 
 class _Found(ma.Schema):
-    ended_at = moment(load_default=None, allow_none=True)
+    ended_at = Instant(load_default=None, allow_none=True)
     what = Whole(low=1, load_default=None, allow_none=True)
     why = Whole(low=1, load_default=None, allow_none=True)
     where = Whole(low=1, load_default=None, allow_none=True)
@@ -59,15 +59,15 @@ class NewIntervention(_Found):
 
     order = text(18, required=True)
     asset = text(64, load_default=None, allow_none=True, metadata={"description": "code of the order's asset or of a part of it"})
-    received_at = moment(load_default=None, allow_none=True, metadata={"description": "the order's opening where nothing is said"})
+    received_at = Instant(load_default=None, allow_none=True, metadata={"description": "the order's opening where nothing is said"})
     category = Whole(low=1, required=True)
 
 
 class InterventionPatch(ma.Schema):
     """Corrections, and the end."""
 
-    received_at = moment()
-    ended_at = moment(allow_none=True)
+    received_at = Instant()
+    ended_at = Instant(allow_none=True)
     category = Whole(low=1)
     what = Whole(low=1, allow_none=True)
     why = Whole(low=1, allow_none=True)

@@ -12,6 +12,7 @@ from server.api import etags
 from server.api.blueprint import Number, Page, collection, resource, text
 from server.api.calibrations import located
 from server.api.schemas import Body, Collection
+from server.api.times import Instant
 from server.auth.guard import current_user, right
 from server.idempotency import once
 from server.services import services
@@ -58,7 +59,7 @@ class NewReading(ma.Schema):
     """What was read; smaller than before only with `replaced`: a new meter."""
 
     value = Number(required=True, validate=VALUE)
-    at = ma.fields.AwareDateTime(format="iso")
+    at = Instant()
     replaced = ma.fields.Boolean(truthy={True}, falsy={False})
     note = text(2000, shortest=0)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import marshmallow as ma
 
 from server.api.blueprint import Number, Page, Whole, text
 from server.api.exports import EXPORT
+from server.api.times import Instant
 from server.rules.work_order import OrderAction
 from server.store.order_links import LinkKind
 
@@ -25,11 +24,6 @@ BY_STATUS = {
 COST_MAX = 99_999_999
 
 
-def moment(**options: Any) -> ma.fields.AwareDateTime:
-    """A time with its zone, RFC 3339."""
-    return ma.fields.AwareDateTime(format="iso", **options)
-
-
 class OrdersQuery(Page):
     """Which orders."""
 
@@ -42,8 +36,8 @@ class OrdersQuery(Page):
     team = text(200, metadata={"description": "a team's name"})
     parent = text(64, metadata={"description": "sub-orders of this order (id or number)"})
     overdue = ma.fields.Boolean(metadata={"description": "not done after its due time"})
-    since = moment(data_key="from", metadata={"description": "opened at or after"})
-    until = moment(data_key="to", metadata={"description": "opened before"})
+    since = Instant(data_key="from", metadata={"description": "opened at or after"})
+    until = Instant(data_key="to", metadata={"description": "opened before"})
     search = ma.fields.String(validate=ma.validate.Length(max=100))
     export = EXPORT
 
@@ -61,7 +55,7 @@ class NewOrder(ma.Schema):
     team = text(200, load_default=None, allow_none=True, metadata={"description": "a team's name"})
     parent = text(64, load_default=None, allow_none=True, metadata={"description": "the order this is a part of (id or number)"})
     external_ref = text(64, load_default=None, allow_none=True)
-    due_at = moment(load_default=None, allow_none=True)
+    due_at = Instant(load_default=None, allow_none=True)
     est_min = Whole(low=1, high=10_000, load_default=None, allow_none=True)
 
 
@@ -90,7 +84,7 @@ class OrderPatch(ma.Schema):
     team = text(200, allow_none=True)
     parent = text(64, allow_none=True)
     external_ref = text(64, allow_none=True)
-    due_at = moment(allow_none=True)
+    due_at = Instant(allow_none=True)
     est_min = Whole(low=1, high=10_000, allow_none=True)
     other_cost = Number(validate=ma.validate.Range(0, COST_MAX))
 
@@ -114,7 +108,7 @@ class NewLabour(ma.Schema):
     person = Whole(low=1, load_default=None, allow_none=True)
     minutes = Whole(low=1, high=44_640, required=True)
     rate = Number(load_default=None, allow_none=True, validate=ma.validate.Range(0, COST_MAX))
-    started_at = moment(load_default=None, allow_none=True)
+    started_at = Instant(load_default=None, allow_none=True)
     note = text(500, shortest=0, load_default="")
 
 
@@ -158,4 +152,4 @@ class OrderFromTemplate(ma.Schema):
 
     asset = text(64, required=True)
     title = text(200)
-    due_at = moment(allow_none=True)
+    due_at = Instant(allow_none=True)

@@ -14,6 +14,7 @@ from server.api import etags
 from server.api.blueprint import Number, Whole, collection, resource, text
 from server.api.schemas import Body, Collection
 from server.api.stores import SearchedPage, located, wanted
+from server.api.values import day
 from server.auth.guard import current_user, right
 from server.errors import Invalid, NotFound
 from server.idempotency import once
@@ -50,7 +51,7 @@ class PurchasePatch(ma.Schema):
 
     supplier = text(200, shortest=0)
     note = text(2000, shortest=0)
-    expected_on = ma.fields.Date(allow_none=True)
+    expected_on = day(allow_none=True)
     lines = ma.fields.List(ma.fields.Nested(PurchaseLineBody), validate=ma.validate.Length(1, 200))
 
 
@@ -65,7 +66,7 @@ class ActFields(ma.Schema):
 
     reason = text(2000, shortest=0)
     reference = text(200, shortest=0)
-    expected_on = ma.fields.Date(allow_none=True)
+    expected_on = day(allow_none=True)
 
 
 class ArrivalBody(ma.Schema):

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from server.api.blueprint import Whole, resource, text
 from server.api.exports import EXPORT, FILES, download
 from server.api.schemas import Body
-from server.api.times import Moment
+from server.api.times import Instant, Moment
 from server.auth.guard import current_user, right
 from server.errors import Invalid
 from server.export.files import FORMATS
@@ -51,8 +51,8 @@ class ReportJob(ma.Schema):
     """What the file is to be."""
 
     format = ma.fields.String(required=True, validate=ma.validate.OneOf(FORMATS))
-    from_ = ma.fields.AwareDateTime(data_key="from", format="iso", load_default=None, allow_none=True)
-    to = ma.fields.AwareDateTime(format="iso", load_default=None, allow_none=True)
+    from_ = Instant(data_key="from", load_default=None, allow_none=True)
+    to = Instant(load_default=None, allow_none=True)
     area = text(200, load_default=None, allow_none=True)
     asset = text(64, load_default=None, allow_none=True)
     search = text(100, load_default=None, allow_none=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import marshmallow as ma
 
 LARGEST = Decimal("999999999999.99")
+EARLIEST, LATEST = date(1900, 1, 1), date(2200, 12, 31)
 CRITICALITIES = ("low", "medium", "high", "critical")
 
 
@@ -31,9 +33,14 @@ class Money(ma.fields.Field[Decimal]):
         return round(amount, 2)
 
 
-def day(**kwargs: Any) -> ma.fields.Date:
-    """A calendar day, `2026-11-20`."""
-    return ma.fields.Date(format="iso", **kwargs)
+def _of_this_age(value: date) -> None:
+    if not EARLIEST <= value <= LATEST:
+        raise ma.ValidationError("Before 1900 or after 2200.")
+
+
+def day(*, validate: Callable[[date], None] = _of_this_age, **kwargs: Any) -> ma.fields.Date:
+    """A calendar day from 1900 to 2200, `2026-11-20`."""
+    return ma.fields.Date(format="iso", validate=validate, **kwargs)
 
 
 def criticality(**kwargs: Any) -> ma.fields.String:
