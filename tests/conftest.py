@@ -16,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 import pytest
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 for _key in (
@@ -41,8 +42,11 @@ from realtime.embedded.valkey import EmbeddedValkey  # noqa: E402
 from server.migrate import upgrade  # noqa: E402
 
 # no test judges speed: a loaded machine must not fail a property
-hypothesis_settings.register_profile("untimed", deadline=None)
-hypothesis_settings.load_profile("untimed")
+UNTIMED = hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# every run draws the same examples; `--hypothesis-profile=search` draws new ones
+hypothesis_settings.register_profile("same", UNTIMED, derandomize=True, database=None)
+hypothesis_settings.register_profile("search", UNTIMED, derandomize=False)
+hypothesis_settings.load_profile("same")
 
 TEMPLATE = "sightline_template"
 

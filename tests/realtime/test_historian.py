@@ -140,7 +140,7 @@ def rows_read(conn: connection) -> int:
         return int(cur.fetchone()[0])
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2 * DAY_S - 1), st.integers(1, 2 * DAY_S), st.integers(1, 1500))
 def test_a_trend_of_any_span_counts_every_reading_once(conn: connection, start: int, length: int, points: int) -> None:
     end = min(start + length, 2 * DAY_S)

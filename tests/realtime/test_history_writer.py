@@ -254,7 +254,7 @@ sample = st.tuples(
 deliveries = st.lists(st.lists(st.lists(sample, max_size=6), min_size=1, max_size=3), min_size=1, max_size=5)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(deliveries)
 def test_any_delivery_ends_in_the_first_of_each_reading_with_right_rollups_and_gaps(
     conn: connection, deliveries: list[list[list[Row]]]

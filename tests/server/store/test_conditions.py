@@ -249,7 +249,7 @@ EDGES = st.lists(st.tuples(st.sampled_from(["open", "update", "close"]), st.inte
 
 
 @given(EDGES)
-@effort(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@effort(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_any_deliveries_keep_one_open_alert_and_one_unverified_order(
     database: Database, plant: SmallPlant, edges: list[tuple[str, int, int]]
 ) -> None:

@@ -310,7 +310,7 @@ deeds = st.one_of(
 )
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(st.lists(deeds, min_size=8, max_size=24))
 def test_many_writers_leave_one_open_row_a_machine_and_no_overlap(database: Database, tried: list[Deed]) -> None:
     emptied(database)

@@ -53,7 +53,7 @@ def rows(session: Session, order_id: int) -> tuple[object, ...]:
     return *values, *(session.scalar(select(func.count()).select_from(table)) for table in COUNTED)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(walk=st.lists(ACTS, min_size=1, max_size=14))
 def test_a_refused_act_leaves_every_row_as_it_was(
     database: Database, plant: SmallPlant, walk: list[tuple[OrderAction, str, dict[str, Any]]]

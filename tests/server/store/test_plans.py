@@ -273,7 +273,7 @@ def test_the_calendar_shows_what_was_made_and_what_is_ahead(database: Database, 
 steps = st.lists(st.tuples(st.integers(1, 40), st.sampled_from(["wait", "do", "skip", "cancel"])), min_size=5, max_size=20)
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(steps, st.sampled_from(["fixed", "floating"]), st.sampled_from(["FREQ=MONTHLY", "FREQ=WEEKLY;INTERVAL=2"]))
 def test_whatever_happens_occurrences_ascend_and_one_order_is_open_at_most(
     database: Database, walked: list[tuple[int, str]], schedule: str, rule: str

@@ -275,7 +275,7 @@ _DEEDS = st.lists(
 )
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(_DEEDS)
 def test_ledger_and_reservations_hold_under_concurrent_writers(database: Database, stock: Stock, wished: list[tuple[str, Decimal]]) -> None:
     def deed(kind: str, quantity: Decimal) -> Callable[[], None]:
