@@ -42,6 +42,7 @@ RESOURCES = (
     "jobs",
     "labels",
     "kpis",
+    "limits",
     "maintenance",
     "meters",
     "models",

@@ -14,6 +14,7 @@ EXEMPT = {
     "server/store/operation_keys.py": "idempotency keys after 30 days",
     "server/store/mail.py": "sent mails after their time; their text is wiped when they leave",
     "server/store/tag_writes.py": "limits of a tag are one value: the audit row keeps the old set",
+    "server/store/limits.py": "a limit is a setting of its tag: the audit row keeps what it was",
     "server/store/class_apply.py": "the same, set by its class",
     "server/store/purchases.py": "lines of a draft, replaced whole: the audit row keeps the old ones",
     "server/store/report_schedules.py": "files that jobs made, after their time: they can be made again",

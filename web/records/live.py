@@ -1,10 +1,10 @@
-"""Plain pages of the live plant: tags as they are set up and the log of alerts; both are read only here."""
+"""Plain pages of the live plant: tags with the limits that people edit, and the log of alerts, which is read only here."""
 
 from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 
-from web.records.spec import Field, Records
+from web.records.spec import Act, Field, Panel, Records
 
 SEVERITIES = (("advisory", _("Advisory")), ("warning", _("Warning")), ("critical", _("Critical")))
 TYPES = (
@@ -18,6 +18,35 @@ TYPES = (
     ("calibration_overdue", _("Calibration due")),
 )
 
+SIDES = (("high", _("Above")), ("low", _("Below")))
+HOLDS = (("running", _("While running")), ("stopped", _("While stopped")), ("always", _("Always")))
+_LIMIT = (
+    Field(name="side", label=_("Side"), kind="choice", choices=SIDES, required=True),
+    Field(name="value", label=_("Limit"), kind="number", required=True),
+    Field(name="severity", label=_("Severity"), kind="choice", choices=SEVERITIES, default="warning"),
+    Field(name="deadband", label=_("Deadband"), kind="number", low=0),
+    Field(name="on_delay_s", label=_("Delay before it alerts"), kind="number", unit="s", low=0, high=86400),
+    Field(name="off_delay_s", label=_("Delay before it returns"), kind="number", unit="s", low=0, high=86400),
+    Field(name="holds", label=_("Holds"), kind="choice", choices=HOLDS, default="running"),
+    Field(name="confirmed", label=_("May open an order by itself"), kind="flag", default=True),
+)
+_LIMITS = Panel(
+    title=_("Limits"),
+    api="/api/tags/{id}/limits",
+    columns=_LIMIT,
+    none=_("No limits: nothing alerts but the monitors of drift, gaps and stuck values."),
+    acts=(
+        Act(label=_("Change limit"), path="/api/tags/{of.id}/limits/{id}", right="tags.write", method="PATCH", fields=_LIMIT),
+        Act(
+            label=_("Remove limit"),
+            path="/api/tags/{of.id}/limits/{id}",
+            right="tags.write",
+            method="DELETE",
+            confirm=_("Nothing alerts at this value any more, from now on."),
+        ),
+    ),
+)
+
 TAGS = Records(
     path="tags",
     api="/api/tags",
@@ -25,6 +54,9 @@ TAGS = Records(
     one=_("Tag"),
     group="register",
     read="assets.read",
+    name="tag",
+    creates=False,
+    edits=False,
     sorts=("tag", "label", "unit", "asset", "group"),
     columns=(
         Field(name="tag", label=_("Tag"), kind="code"),
@@ -36,8 +68,19 @@ TAGS = Records(
         Field(name="source", label=_("Source")),
         Field(name="group", label=_("Read in group")),
     ),
+    read_only=(
+        Field(name="tag", label=_("Tag"), kind="code"),
+        Field(name="label", label=_("Label")),
+        Field(name="asset", label=_("Asset"), kind="code", link="/assets/{asset}"),
+        Field(name="unit", label=_("Unit"), kind="code"),
+        Field(name="low", label=_("Normal from"), kind="number"),
+        Field(name="high", label=_("Normal to"), kind="number"),
+        Field(name="source", label=_("Source")),
+    ),
     filters=(Field(name="asset", label=_("Asset"), kind="reference", source="/api/assets", key="code"),),
-    note=_("The live values: what each means, its unit and normal range, and the source it comes from."),
+    panels=(_LIMITS,),
+    acts=(Act(label=_("Add a limit"), path="/api/tags/{id}/limits", right="tags.write", fields=_LIMIT),),
+    note=_("The live values: what each means, its unit and normal range, its limits, and the source it comes from."),
 )
 
 ALERTS = Records(
