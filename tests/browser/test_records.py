@@ -197,3 +197,41 @@ def test_an_instrument_is_found_calibrated_and_maintained_in_its_row(visit: Any,
     assert page.url == address
     page.goto(f"{instance.url}/calibrations?search=PT-101&sort=-number")
     expect(page.locator("#rows .row-link").first).to_be_visible()
+
+
+def test_the_proposed_interval_is_shown_with_its_calculation_and_accepted(visit: Any, instance: Instance) -> None:
+    page = visit().page
+    page.goto(f"{instance.url}/instruments?search=FT-301")
+    page.locator("#rows .row-link").click()
+    steps = page.locator("section", has=page.get_by_role("heading", name="Proposed interval")).locator("tbody tr")
+    expect(steps.last).to_contain_text("Proposed interval")
+    days = int(steps.last.locator("td").nth(1).inner_text())
+
+    page.get_by_role("button", name="Set the interval").click()
+    field(page, "days").fill(str(days))
+    field(page, "reason").fill("It drifts faster than thought")
+    page.locator(".act-form").get_by_role("button", name="Set the interval").click()
+
+    expect(page.locator("#facts [data-field='calibration_interval_days']")).to_contain_text(str(days))
+    accepted = page.locator("section", has=page.get_by_role("heading", name="Intervals accepted")).locator("tbody tr").first
+    expect(accepted).to_contain_text("L. Fontaine")
+    expect(accepted).to_contain_text("It drifts faster than thought")
+
+
+def test_a_plan_keeps_to_the_months_that_are_ticked(visit: Any, instance: Instance) -> None:
+    page = visit().page
+    page.goto(f"{instance.url}/plans?search=PM-1")
+    page.locator("#rows .row-link").first.click()
+    page.locator("#edit").click()
+    for month in ("April", "May"):
+        page.get_by_label(month).check()
+    page.get_by_role("button", name="Save").click()
+    season = page.locator("#facts [data-field='months']")
+    expect(season).to_contain_text("April, May")
+
+    page.locator("#edit").click()
+    expect(page.get_by_label("April")).to_be_checked()
+    for month in ("April", "May"):
+        page.get_by_label(month).uncheck()
+    page.get_by_role("button", name="Save").click()
+    expect(season).to_contain_text("—")

@@ -41,6 +41,34 @@ MAINTAIN = Act(
 )
 TRAIN = Act(label=_("Train"), path="/api/ml/train/{tag}", right="assets.write", on_row=True)
 
+ACCEPT = Act(
+    label=_("Set the interval"),
+    path="/api/instruments/{id}/interval",
+    right="calibrations.accept",
+    fields=(
+        Field(
+            name="days",
+            label=_("Calibrate every"),
+            kind="integer",
+            unit="d",
+            low=1,
+            high=36500,
+            required=True,
+            hint=_("The proposal and its calculation stand below."),
+        ),
+        Field(name="reason", label=_("Reason"), kind="long"),
+    ),
+)
+_STEPS = (Field(name="text", label=_("Step")), Field(name="value", label=_("Value"), kind="number"), Field(name="unit", label=_("Unit")))
+_DECISIONS = (
+    Field(name="decided_at", label=_("Time"), kind="moment"),
+    Field(name="decided_by", label=_("Accepted by")),
+    Field(name="old_days", label=_("Before"), kind="integer", unit="d"),
+    Field(name="proposed_days", label=_("Proposed"), kind="integer", unit="d"),
+    Field(name="new_days", label=_("Accepted"), kind="integer", unit="d"),
+    Field(name="reason", label=_("Reason")),
+)
+
 INSTRUMENTS = Records(
     path="instruments",
     api="/api/instruments",
@@ -88,13 +116,28 @@ INSTRUMENTS = Records(
         _CRITICALITY,
         Field(name="due", label=_("Calibration"), kind="choice", choices=DUE),
     ),
-    acts=(CALIBRATE, MAINTAIN, TRAIN),
+    acts=(CALIBRATE, MAINTAIN, ACCEPT, TRAIN),
     panels=(
         Panel(
             title=_("Calibrations"),
             columns=tuple(column for column in CALIBRATIONS.columns if column.name != "instrument.tag"),
             api="/api/instruments/{id}/calibrations",
             link="/calibrations/{id}",
+            right="calibrations.read",
+        ),
+        Panel(
+            title=_("Proposed interval"),
+            columns=_STEPS,
+            api="/api/instruments/{id}/interval",
+            inside="steps",
+            right="calibrations.read",
+            none=_("Two calibrations at different times are needed for a proposal."),
+        ),
+        Panel(
+            title=_("Intervals accepted"),
+            columns=_DECISIONS,
+            api="/api/instruments/{id}/interval",
+            inside="decisions",
             right="calibrations.read",
         ),
     ),

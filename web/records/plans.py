@@ -20,6 +20,26 @@ PRIORITIES = (("low", _("Low")), ("normal", _("Normal")), ("high", _("High")), (
 CAUSES = (("calendar", _("Calendar")), ("run_hours", _("Run hours")), ("cycles", _("Cycles")), ("condition", _("Condition")))
 METERS = (("run_hours", _("Run hours")), ("cycles", _("Cycles")))
 SOURCES = (("state", _("Running state")), ("starts", _("Starts")), ("counter", _("Counter tag")), ("manual", _("Read by hand")))
+MONTHS = tuple(
+    (str(n), word)
+    for n, word in enumerate(
+        (
+            _("January"),
+            _("February"),
+            _("March"),
+            _("April"),
+            _("May"),
+            _("June"),
+            _("July"),
+            _("August"),
+            _("September"),
+            _("October"),
+            _("November"),
+            _("December"),
+        ),
+        1,
+    )
+)
 HOURS = (Field(name="start", label=_("From"), kind="code"), Field(name="end", label=_("To"), kind="code"))
 
 _TRIGGERS = (
@@ -94,6 +114,7 @@ PLANS = Records(
             choices=(("none", _("Stays")), ("before", _("The day before")), ("after", _("The day after"))),
             default="none",
         ),
+        Field(name="months", label=_("Season"), kind="picks", choices=MONTHS, hint=_("Only in these months; none ticked: all year.")),
         Field(name="series", label=_("Series"), kind="code", hint=_("A plan of the same series and a higher level swallows this one.")),
         Field(name="level", label=_("Level"), kind="integer", low=1, default=1),
         Field(name="type", label=_("Type"), kind="choice", choices=TYPES, default="preventive"),

@@ -23,6 +23,7 @@ Kind = Literal[
     "code",  # a machine's word: left to right, monospaced figures
     "list",  # a list of objects with `columns`; rows are added and removed in the form
     "words",  # a list of texts
+    "picks",  # a list of whole numbers, ticked among `choices`
     "file",  # an upload
 ]
 
@@ -72,13 +73,14 @@ class Act:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """A list under a record: rows of another collection, or a list inside the record's own body (`inside`)."""
+    """A list under a record: rows of another collection, a list in the record's own body (`inside`) or, with both, in that answer."""
 
     title: Word
     columns: tuple[Field, ...]
     api: str | None = None  # "/api/parts/{id}/movements"
     inside: str | None = None  # key of a list in the body
     link: str | None = None
+    none: Word = ""  # what is said where there is no row
     acts: tuple[Act, ...] = ()  # of each row; paths are filled from the row, then from the record as {of.id}
     right: str | None = None  # left out for those without it; None = who sees the record sees the panel
 

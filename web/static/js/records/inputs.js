@@ -66,6 +66,11 @@ const MAKE = {
     const box = /** @type {HTMLInputElement} */ (h("input", { type: "checkbox", class: "tick", id, checked: Boolean(value) }));
     return { element: box, read: () => box.checked };
   },
+  picks: (field, id, value) => {
+    const boxes = (field.choices || []).map(([key, word], n) => ({ key, word, box: /** @type {HTMLInputElement} */ (h("input", { type: "checkbox", class: "tick", id: n ? null : id, checked: (value || []).includes(Number(key)) })) }));
+    const element = h("div", { class: "ticks" }, ...boxes.map(({ box, word }) => h("label", {}, box, word)));
+    return { element, control: boxes[0]?.box, read: () => boxes.filter(({ box }) => box.checked).map(({ key }) => Number(key)) };
+  },
   file: (field, id) => {
     const input = /** @type {HTMLInputElement} */ (h("input", { type: "file", class: "input", id, required: field.required }));
     return { element: input, read: () => input.files?.[0] || null };
@@ -98,11 +103,11 @@ export function control(field, body) {
   const input = /** @type {HTMLInputElement} */ (raw.control || raw.element);
   const error = h("p", { class: "error", id: `${id}-error`, hidden: true });
   const hint = field.hint && h("p", { class: "hint", id: `${id}-hint` }, field.hint);
-  const grouped = field.kind === "list";
+  const grouped = ["list", "picks"].includes(field.kind);
   if (!grouped) input.setAttribute("aria-describedby", `${hint ? `${id}-hint ` : ""}${id}-error`);
   const word = [field.label, field.required && h("span", { class: "quiet" }, ` · ${_("required")}`)];
   const label = grouped ? h("span", { class: "label", id: `${id}-label` }, ...word) : h("label", { for: id }, ...word);
-  const wide = ["long", "list", "words"].includes(field.kind) ? " wide" : "";
+  const wide = ["long", "list", "words", "picks"].includes(field.kind) ? " wide" : "";
   const element = h("div", { class: `field${wide}${field.kind === "flag" ? " flag" : ""}`, role: grouped && "group", "aria-labelledby": grouped && `${id}-label`, "data-field": sentAs(field) }, label, raw.element, hint, error);
   const refuse = (/** @type {string} */ message, path = "") => {
     if (message && path && raw.refuse?.(message, path)) return;

@@ -37,7 +37,7 @@ export function panel(panel, around, n) {
   const show = (rows, total) => {
     count.textContent = String(total);
     const more = total > rows.length && h("button", { class: "button", type: "button", onclick: () => load((limit = Math.min(limit * 4, 500))) }, _("Show more"));
-    fill(body, rows.length ? drawn(panel, rows, around, place) : empty(_("None yet.")), more && h("p", { class: "more" }, more));
+    fill(body, rows.length ? drawn(panel, rows, around, place) : empty(panel.none || _("None yet.")), more && h("p", { class: "more" }, more));
   };
   async function load(_limit = limit) {
     if (!panel.api) {
@@ -45,8 +45,8 @@ export function panel(panel, around, n) {
       return show(rows, rows.length);
     }
     try {
-      const answer = await get(withQuery(fillPath(panel.api, around.record) || "", { limit: panel.api.includes("limit=") ? "" : limit }));
-      const rows = Array.isArray(answer) ? answer : (answer.items ?? answer.rows ?? []);
+      const answer = await get(withQuery(fillPath(panel.api, around.record) || "", { limit: panel.inside || panel.api.includes("limit=") ? "" : limit }));
+      const rows = Array.isArray(answer) ? answer : ((panel.inside ? at(answer, panel.inside) : answer.items) ?? answer.rows ?? []);
       show(rows, answer.total ?? rows.length);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;

@@ -6,7 +6,7 @@
  *   source?: string, key: string, shows: string, link?: string, columns?: Field[], hint?: string, low?: number, high?: number, default?: any, none?: string}} Field
  * @typedef {{label: string, path: string, method: string, fields?: Field[], body?: [string, any][], shown_when?: [string, string[]],
  *   confirm?: string, on_list?: boolean, on_row?: boolean, upload?: boolean, shows?: Field[]}} Act
- * @typedef {{title: string, columns: Field[], api?: string, inside?: string, link?: string, acts?: Act[]}} Panel
+ * @typedef {{title: string, columns: Field[], api?: string, inside?: string, link?: string, none?: string, acts?: Act[]}} Panel
  * @typedef {{label: string, path: string, on_list?: boolean}} Download
  * @typedef {{path: string, api: string, title: string, one: string, columns: Field[], fields?: Field[], first?: Field[], read_only?: Field[], filters?: Field[],
  *   sorts?: string[], searchable: boolean, creates: boolean, edits: boolean, deletes: boolean, panels?: Panel[], acts?: Act[],

@@ -49,6 +49,7 @@ const SHOW = {
   code: (_field, value) => code(nameOf(value)),
   reference: (field, value) => nameOf(value, field.shows),
   words: (_field, value) => (Array.isArray(value) ? value.join(", ") : String(value)),
+  picks: (field, value) => (field.choices || []).filter(([key]) => value.includes(Number(key))).map(([, word]) => word).join(", "),
   long: (_field, value) => h("span", { class: "long" }, String(value)),
 };
 
