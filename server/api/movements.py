@@ -29,7 +29,7 @@ blueprint = resource("stock", "The ledger of the stores, reservations and parts 
 class MovementsQuery(Page):
     """Which lines of the ledger, newest first."""
 
-    store_id = Whole(low=1, load_default=None)
+    store_id = ma.fields.Integer(load_default=None, validate=ma.validate.Range(1, 2**53))
     order = text(64, load_default=None, metadata={"description": "id or number of a work order"})
     reason = ma.fields.String(load_default=None, validate=ma.validate.OneOf([str(reason) for reason in Reason]))
 
@@ -64,8 +64,8 @@ class BomQuery(SearchedPage):
     """Parts lists: of an asset with its class's lines, or of everything that a part is built into."""
 
     asset = text(64, load_default=None)
-    part_id = Whole(low=1, load_default=None)
-    class_id = Whole(low=1, load_default=None)
+    part_id = ma.fields.Integer(load_default=None, validate=ma.validate.Range(1, 2**53))
+    class_id = ma.fields.Integer(load_default=None, validate=ma.validate.Range(1, 2**53))
 
 
 class BomPatch(ma.Schema):

@@ -36,7 +36,7 @@ _QUANTITIES = ("minimum", "maximum", "reorder_quantity")
 class PartsQuery(SearchedPage):
     """Which parts."""
 
-    store_id = Whole(low=1, load_default=None)
+    store_id = ma.fields.Integer(load_default=None, validate=ma.validate.Range(1, 2**53))
     below_minimum = ma.fields.Boolean(load_default=False, metadata={"description": "only where available < minimum"})
     critical = ma.fields.Boolean(load_default=None)
     export = EXPORT

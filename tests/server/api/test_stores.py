@@ -211,6 +211,18 @@ def test_a_parts_list_joins_the_lines_of_asset_and_class(client: FlaskClient, ke
     assert (gone.status_code, client.get(f"/api/bom?asset={plant.asset}", headers=keeper).json["total"]) == (204, 0)
 
 
+def test_parts_movements_and_parts_lists_are_filtered_by_id(
+    client: FlaskClient, keeper: Headers, part: int, store: int, plant: Plant
+) -> None:
+    made(client, keeper, "bom", {"part_id": part, "asset": plant.asset, "quantity": 2})
+    queries = (f"parts?store_id={store}", f"movements?store_id={store}", f"bom?part_id={part}")
+
+    found = [client.get(f"/api/{query}", headers=keeper) for query in (*queries, "bom?class_id=999999", "parts?store_id=0")]
+
+    assert [answer.status_code for answer in found] == [200, 200, 200, 200, 422]
+    assert [answer.json["total"] for answer in found[:4]] == [1, 1, 1, 0]
+
+
 def test_a_stock_take_books_the_difference(client: FlaskClient, keeper: Headers, part: int, store: int) -> None:
     twice = {"lines": [{"part_id": part, "counted": 1}, {"part_id": part, "counted": 2}]}
 
