@@ -2,60 +2,13 @@
 
 from __future__ import annotations
 
-from server.models import (
-    alerts,
-    audit,
-    calendar,
-    calibration,
-    downtime,
-    evidence,
-    feed,
-    files,
-    interventions,
-    jobs,
-    mail,
-    meters,
-    ml,
-    notifications,
-    operations,
-    order_records,
-    outbox,
-    parts,
-    people,
-    plans,
-    plant,
-    purchases,
-    reports,
-    requests,
-    work,
-)
+from importlib import import_module
+from pathlib import Path
+
 from server.models.base import Base
 
-MODULES = (
-    alerts,
-    audit,
-    calendar,
-    calibration,
-    downtime,
-    evidence,
-    feed,
-    files,
-    interventions,
-    jobs,
-    mail,
-    meters,
-    ml,
-    notifications,
-    operations,
-    order_records,
-    outbox,
-    parts,
-    people,
-    plans,
-    plant,
-    reports,
-    purchases,
-    requests,
-    work,
-)
+for _file in sorted(Path(__file__).parent.glob("[a-z]*.py")):
+    if _file != Path(__file__):
+        import_module(f"server.models.{_file.stem}")
+
 metadata = Base.metadata
