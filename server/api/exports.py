@@ -40,7 +40,8 @@ def download(table: files.Tables, format: str, name: str) -> Response:  # noqa: 
 def attachment(file: IO[bytes], content_type: str, name: str) -> Response:
     """A file to save, never to show: nothing in it runs in our origin."""
     safe = re.sub(r"[^\w.\-]+", "-", name, flags=re.ASCII)
-    answer = send_file(file, mimetype=content_type, as_attachment=True, download_name=safe, etag=False)
+    kind = content_type.partition(";")[0]  # Flask itself names the charset of texts
+    answer = send_file(file, mimetype=kind, as_attachment=True, download_name=safe, etag=False)
     answer.headers["X-Content-Type-Options"] = "nosniff"
     answer.headers["Cache-Control"] = "private, no-store"
     return answer

@@ -53,6 +53,8 @@ def test_anyone_learns_the_word_and_only_those_with_the_right_learn_more(client:
     assert list(anyone.json) == ["status"]
     assert manager.json["database"] is True
     assert "streams" in manager.json
+    assert manager.json["mail"].keys() == {"configured", "due", "oldest_s", "retrying", "failed", "error"}
+    assert manager.json["mail"]["configured"] is False
     assert client.get("/health", headers={"Authorization": "Bearer old"}).status_code == 200
 
 

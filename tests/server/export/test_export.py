@@ -198,6 +198,7 @@ def test_a_download_is_saved_never_shown(kind: str, app_context: Flask) -> None:
     answer = download(table({"name": "a"}), kind, 'pümps "2026"/11')
 
     assert answer.headers["Content-Disposition"] == f"attachment; filename=p-mps-2026-11.{kind}"
+    assert answer.headers["Content-Type"].count("charset") == (kind == "csv")
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Cache-Control"] == "private, no-store"
     answer.close()
