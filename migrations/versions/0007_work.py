@@ -12,6 +12,7 @@ depends_on = None
 MONEY = sa.Numeric(precision=14, scale=2)
 CODE, WORDS = sa.String(length=64), sa.String(length=200)
 MOMENT = sa.DateTime(timezone=True)
+SEARCHED = "lower(number || ' ' || title || ' ' || description || ' ' || coalesce(external_ref, ''))"
 
 
 def _id() -> sa.Column[int]:
@@ -46,6 +47,10 @@ def _orders() -> None:
     op.create_index(op.f("ix_work_orders_external_ref"), "work_orders", ["external_ref"])
     op.create_index(op.f("ix_work_orders_parent_id"), "work_orders", ["parent_id"])
     op.create_index("ix_work_orders_site_created", "work_orders", ["site_id", "created_at"])
+    op.create_index("ix_work_orders_site_id_id", "work_orders", ["site_id", "id"])
+    op.create_index("ix_work_orders_site_due", "work_orders", ["site_id", "due", "id"])
+    op.create_index("ix_work_orders_site_completed", "work_orders", ["site_id", "completed_at"])
+    op.add_column("work_orders", sa.Column("searched", sa.String(), sa.Computed(SEARCHED, persisted=True), nullable=False))
     op.execute("UPDATE work_orders SET sla_at = due")
 
 
@@ -90,6 +95,7 @@ def _order_records() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_order_labour")),
     )
     op.create_index(op.f("ix_order_labour_order_id"), "order_labour", ["order_id"])
+    op.create_index("ix_order_labour_started", "order_labour", ["started_at"])
     running = sa.text("minutes IS NULL AND deleted_at IS NULL")
     op.create_index("uq_order_labour_running", "order_labour", ["user_id"], unique=True, postgresql_where=running)
     op.create_table(
@@ -201,7 +207,8 @@ def downgrade() -> None:
     op.drop_column("procedure_versions", "note")
     for column in ("rev", "drafted_at", "drafted_by", "draft"):
         op.drop_column("procedures", column)
-    op.drop_index("ix_work_orders_site_created", "work_orders")
-    for column in ("signature", "other_cost", "sla_at", "parent_id", "external_ref"):
+    for name in ("site_created", "site_id_id", "site_due", "site_completed"):
+        op.drop_index(f"ix_work_orders_{name}", "work_orders")
+    for column in ("searched", "signature", "other_cost", "sla_at", "parent_id", "external_ref"):
         op.drop_column("work_orders", column)
     op.drop_column("teams", "labour_rate")

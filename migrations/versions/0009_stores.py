@@ -115,6 +115,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_stock_movements'))
     )
     op.create_index('ix_stock_movements_order', 'stock_movements', ['order_id'], unique=False)
+    op.create_index('ix_stock_movements_at', 'stock_movements', ['at'], unique=False)
     op.create_index('ix_stock_movements_part_at', 'stock_movements', ['part_id', 'at'], unique=False)
     op.create_index('ix_stock_movements_store_at', 'stock_movements', ['store_id', 'at'], unique=False)
     op.create_table('stock_levels',

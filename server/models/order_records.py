@@ -35,6 +35,7 @@ class OrderLabour(Base):
             unique=True,
             postgresql_where=text("minutes IS NULL AND deleted_at IS NULL"),
         ),
+        Index("ix_order_labour_started", "started_at"),
     )
 
     id: Mapped[Key]

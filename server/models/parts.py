@@ -77,6 +77,7 @@ class StockMovement(Base):
         CheckConstraint("quantity <> 0 OR reason = 'count'", name="moves"),
         Index("ix_stock_movements_part_at", "part_id", "at"),
         Index("ix_stock_movements_order", "order_id"),
+        Index("ix_stock_movements_at", "at"),
         Index("ix_stock_movements_store_at", "store_id", "at"),
     )
 

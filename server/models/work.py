@@ -6,12 +6,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, Computed, Index, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.models.base import Base, Code, Json, JsonList, Key, Words, to
 from server.models.plant import EMPTY, NO, NONE, YES, Money
+
+# a contains-search reads one column once, as on assets
+SEARCHED_ORDER = "lower(number || ' ' || title || ' ' || description || ' ' || coalesce(external_ref, ''))"
 
 
 class Team(Base):
@@ -89,7 +92,7 @@ class Policy(Base):
 
 
 class WorkOrder(Base):
-    """One job on one asset; `state` moves only along server/rules/work_order.py."""
+    """One job on one asset; `state` moves only along server/rules/work_order.py. `searched` is kept by the database."""
 
     __tablename__ = "work_orders"
     __table_args__ = (
@@ -97,6 +100,9 @@ class WorkOrder(Base):
         Index("ix_work_orders_site_state", "site_id", "state"),
         Index("ix_work_orders_assignee_state", "assignee_id", "state"),
         Index("ix_work_orders_site_created", "site_id", "created_at"),
+        Index("ix_work_orders_site_id_id", "site_id", "id"),  # a page far down is found without reading the orders before it
+        Index("ix_work_orders_site_due", "site_id", "due", "id"),
+        Index("ix_work_orders_site_completed", "site_id", "completed_at"),
     )
 
     id: Mapped[Key]
@@ -142,6 +148,7 @@ class WorkOrder(Base):
     reopened_at: Mapped[datetime | None]
     cancelled_at: Mapped[datetime | None]
     changed_at: Mapped[datetime]
+    searched: Mapped[str] = mapped_column(Computed(SEARCHED_ORDER, persisted=True), deferred=True)
     rev: Mapped[int] = mapped_column(server_default="1", default=1)
 
 

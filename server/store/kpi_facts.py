@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import func, literal, select
-from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from server.models.downtime import Downtime, DowntimeReason
@@ -56,6 +55,7 @@ class Facts:
     orders: list[Any] = field(default_factory=list)
     occurrences: list[Any] = field(default_factory=list)
     costs: list[Any] = field(default_factory=list)
+    timed: dict[tuple[datetime, datetime], list[MachineTime]] = field(default_factory=dict)  # several figures are made of the same
 
     @property
     def technicians(self) -> int:
@@ -64,7 +64,11 @@ class Facts:
 
     def machines(self, start: datetime, end: datetime) -> list[MachineTime]:
         """Machines whose state was known or entered in [start, end), with planned production and stops."""
-        end = min(end, self.now)
+        if (start, end) not in self.timed:
+            self.timed[start, end] = self._machines(start, min(end, self.now))
+        return self.timed[start, end]
+
+    def _machines(self, start: datetime, end: datetime) -> list[MachineTime]:
         plans: dict[int, list[Span]] = {}
         stops: dict[int, list[Stop]] = {}
         for row in self.downs:
@@ -121,14 +125,14 @@ def load(session: Session, scope: Scope, now: datetime) -> Facts:
 
 def _known(session: Session, ids: Collection[int], scope: Scope, now: datetime) -> dict[int, list[Span]]:
     """From when a machine's state was first known, without the time in which it was not."""
-    columns = (OperatingPeriod.asset_id, OperatingPeriod.operating, OperatingPeriod.started_at, OperatingPeriod.ended_at)
-    first = (
-        select(*columns, literal(True).label("first")).where(OperatingPeriod.asset_id.in_(ids)).ext(distinct_on(OperatingPeriod.asset_id))
-    )
-    first = first.order_by(OperatingPeriod.asset_id, OperatingPeriod.started_at)
-    lost = select(*columns, literal(False)).where(OperatingPeriod.asset_id.in_(ids), OperatingPeriod.operating == str(Operating.UNKNOWN))
+    earliest = select(func.min(OperatingPeriod.started_at)).where(OperatingPeriod.asset_id == Asset.id).scalar_subquery()
+    nothing = literal(None, OperatingPeriod.ended_at.type)
+    first = select(Asset.id.label("asset_id"), earliest.label("started_at"), nothing.label("ended_at"), literal(True).label("first"))
+    first = first.where(Asset.id.in_(ids))
+    lost = select(OperatingPeriod.asset_id, OperatingPeriod.started_at, OperatingPeriod.ended_at, literal(False))
+    lost = lost.where(OperatingPeriod.asset_id.in_(ids), OperatingPeriod.operating == str(Operating.UNKNOWN))
     lost = lost.where(OperatingPeriod.started_at < scope.end, OperatingPeriod.ended_at.is_(None) | (OperatingPeriod.ended_at > scope.start))
-    begun: dict[int, datetime] = {}
+    begun: dict[int, datetime | None] = {}
     unknown: dict[int, list[Span]] = {}
     for row in session.execute(first.union_all(lost)):
         if row.first:
@@ -136,7 +140,9 @@ def _known(session: Session, ids: Collection[int], scope: Scope, now: datetime) 
         else:
             unknown.setdefault(row.asset_id, []).append(Span(row.started_at, row.ended_at or now))
     end = min(scope.end, now)
-    return {id_: without([Span(max(start, scope.start), end)], unknown.get(id_, [])) for id_, start in begun.items() if start < end}
+    return {
+        id_: without([Span(max(start, scope.start), end)], unknown.get(id_, [])) for id_, start in begun.items() if start and start < end
+    }
 
 
 def own_downtime(session: Session, ids: Collection[int] | None, start: datetime, end: datetime, site_id: int | None = None) -> list[Any]:
@@ -161,7 +167,7 @@ def order_rows(session: Session, condition: Any) -> list[Any]:
 
 def _orders(session: Session, ids: Collection[int], scope: Scope) -> list[Any]:
     touched = WorkOrder.due.between(scope.start, scope.end) | WorkOrder.completed_at.between(scope.start, scope.end)
-    return order_rows(session, WorkOrder.asset_id.in_(ids) & (touched | WorkOrder.state.in_(UNDONE)))
+    return order_rows(session, (WorkOrder.site_id == scope.site_id) & WorkOrder.asset_id.in_(ids) & (touched | WorkOrder.state.in_(UNDONE)))
 
 
 def _occurrences(session: Session, ids: Collection[int], scope: Scope) -> list[Any]:

@@ -44,6 +44,11 @@ def downtime_s(facts: Facts, start: datetime, end: datetime, *categories: Catego
     return Figure(round(total_s(rows, start, until), 1), touching)
 
 
+def _failures(facts: Facts, start: datetime, end: datetime) -> Figure:
+    count = kpi.failures(facts.machines(start, end))
+    return Figure(count, count)
+
+
 def _restore(facts: Facts, start: datetime, end: datetime) -> Figure:
     ended = [row for row in facts.downs if row.category == Category.UNPLANNED and row.ended_at is not None and start <= row.ended_at < end]
     return kpi.mean_of([(row.ended_at - row.started_at).total_seconds() for row in ended])
@@ -101,7 +106,7 @@ KPIS: dict[str, Kpi] = {
         Kpi("mtbf", "s", "Mean time between failures", lambda f, a, b: kpi.mean_time_between_failures(f.machines(a, b))),
         Kpi("mttr", "s", "Mean time to restore", _restore),
         Kpi("repair_time", "s", "Mean repair time of orders", lambda f, a, b: repair_time(f.orders, a, b)),
-        Kpi("failures", "", "Failures", lambda f, a, b: Figure(kpi.failures(f.machines(a, b)), kpi.failures(f.machines(a, b)))),
+        Kpi("failures", "", "Failures", _failures),
         Kpi("downtime", "s", "Downtime", _downtime),
         Kpi("unplanned_downtime", "s", "Unplanned downtime", lambda f, a, b: downtime_s(f, a, b, Category.UNPLANNED)),
         Kpi("unclassified_downtime", "s", "Downtime without a reason", lambda f, a, b: downtime_s(f, a, b, Category.UNCLASSIFIED)),
@@ -109,9 +114,9 @@ KPIS: dict[str, Kpi] = {
         Kpi("schedule_compliance", "%", "Schedule compliance", lambda f, a, b: schedule_compliance(f.orders, a, b)),
         Kpi("planned_ratio", "%", "Planned work", _planned_ratio),
         Kpi("backlog_weeks", "weeks", "Backlog", _backlog, is_series=False),
-        Kpi("labour_cost", "money", "Labour cost", lambda f, a, b: Figure(float(cost(f, a, b).labour), 0)),
-        Kpi("parts_cost", "money", "Parts cost", lambda f, a, b: Figure(float(cost(f, a, b).parts), 0)),
-        Kpi("downtime_cost", "money", "Downtime cost", lambda f, a, b: Figure(float(cost(f, a, b).downtime), 0)),
+        Kpi("labour_cost", "money", "Labour cost", lambda f, a, b: Figure(float(kpi_facts.total(f.costs, "labour", a, b)), 0)),
+        Kpi("parts_cost", "money", "Parts cost", lambda f, a, b: Figure(float(kpi_facts.total(f.costs, "parts", a, b)), 0)),
+        Kpi("downtime_cost", "money", "Downtime cost", lambda f, a, b: Figure(float(f.downtime_cost(a, b)), 0)),
         Kpi("total_cost", "money", "Maintenance cost", lambda f, a, b: Figure(float(cost(f, a, b).total), 0)),
     )
 }

@@ -16,7 +16,7 @@ from server.models.work import Team, WorkOrder
 from server.rules.order_types import DONE
 from server.rules.priorities import RANK, parse
 from server.rules.work_order import UNVERIFIED, OrderState
-from server.store.page import Page, ordering, page_of
+from server.store.page import Page, ordering
 
 ACCEPTED_STATUS = {"fixed": OrderState.COMPLETED, "closed": OrderState.VERIFIED}  # words of older systems
 BREAKDOWN = "corrective"
@@ -56,8 +56,11 @@ class Wanted:
 
 def list_orders(session: Session, wanted: Wanted, *, now: datetime, limit: int = 50, offset: int = 0, sort: str = "-id") -> Page[WorkOrder]:
     """The orders that are wanted, newest first where nothing else is said; `now` decides which are overdue. Raises Invalid."""
-    query = select(WorkOrder).where(*conditions(wanted, now))
-    return page_of(session, query, ordering(sort, SORTS, "-id"), limit, offset)
+    ids = select(WorkOrder.id).where(*conditions(wanted, now))
+    order = ordering(sort, SORTS, "-id")
+    total = session.scalar(ids.with_only_columns(func.count(WorkOrder.id))) or 0
+    page = ids.order_by(*order).limit(limit).offset(offset)  # ids alone: the rows before the page stay unread
+    return Page(session.scalars(select(WorkOrder).where(WorkOrder.id.in_(page)).order_by(*order)).all(), total)
 
 
 def conditions(wanted: Wanted, now: datetime) -> list[ColumnElement[bool]]:
@@ -97,12 +100,11 @@ def _related(wanted: Wanted) -> list[ColumnElement[bool]]:
         above = select(WorkOrder.id).where((WorkOrder.number == wanted.parent) | (WorkOrder.id == of_id))
         found.append(WorkOrder.parent_id.in_(above))
     if wanted.search:
-        columns = (WorkOrder.number, WorkOrder.title, WorkOrder.description, WorkOrder.external_ref)
-        words = [column.icontains(wanted.search, autoescape=True) for column in columns]
         asset = select(Asset.id).where(
             Asset.code.icontains(wanted.search, autoescape=True) | Asset.name.icontains(wanted.search, autoescape=True)
         )
-        found.append(words[0] | words[1] | words[2] | words[3] | WorkOrder.asset_id.in_(asset))
+        words = wanted.search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        found.append(WorkOrder.searched.like(func.lower(f"%{words}%"), escape="\\") | WorkOrder.asset_id.in_(asset))
     return found
 
 
