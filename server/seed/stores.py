@@ -78,7 +78,7 @@ def _parts(bulk: Bulk, plant: Plant, uses: Uses) -> dict[tuple[str, str], Row]:
 
 
 def _ledger(plant: Plant, part: Row, store: int, uses: list[Use]) -> list[Row]:
-    """Movements of one part in the order of time; it is bought up to its maximum before it would run out."""
+    """Movements of one part in the order of time; bought up to its maximum before the first use and before it would run out."""
     on_hand, rows = Decimal(0), list[Row]()
 
     def move(reason: str, quantity: Decimal, at: datetime, job: Job | None, cost: Decimal) -> None:
@@ -94,7 +94,7 @@ def _ledger(plant: Plant, part: Row, store: int, uses: list[Use]) -> list[Row]:
         move("receipt", up_to - on_hand, at, None, cost)
         return up_to
 
-    on_hand = buy(part["maximum"], plant.start)
+    on_hand = buy(part["maximum"], min([plant.start, *(at for at, _job, _quantity in uses[:1])]))
     for at, job, quantity in uses:
         if on_hand - quantity < part["minimum"]:
             on_hand = buy(max(part["maximum"], quantity + part["minimum"]), at - timedelta(minutes=3))
