@@ -11,6 +11,7 @@ from server.models.base import Base, Code, JsonList, Key, Words, to
 from server.models.plant import NO, NONE, YES
 
 ONE = text("1")
+ABOUT_DOWNTIME = "downtime:"  # group_key of a question about a downtime, followed by its id
 
 
 class Notification(Base):
@@ -29,7 +30,7 @@ class Notification(Base):
     body: Mapped[str] = mapped_column(server_default="", default="")
     work_order_id: Mapped[int | None] = mapped_column(to("work_orders.id"))
     alert_id: Mapped[int | None] = mapped_column(to("alert_records.id"))
-    group_key: Mapped[Code | None]  # alerts of one area and severity: those of a flood are folded
+    group_key: Mapped[Code | None]  # alerts of one area and severity: those of a flood are folded; `downtime:12`: what it asks about
     count: Mapped[int] = mapped_column(server_default=ONE, default=1)
     created_at: Mapped[datetime]
     read_at: Mapped[datetime | None]

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from server import audit
 from server.models.downtime import Downtime
+from server.models.notifications import ABOUT_DOWNTIME
 from server.models.people import User
 from server.models.plant import Asset, OperatingPeriod
 from server.models.work import WorkOrder
@@ -195,6 +196,7 @@ def ask_reasons(session: Session, now: datetime) -> int:
             asked.where(User.role == str(Role.OPERATOR), User.area_id.is_(None) | (User.area_id == asset.area_id)),
         )
         title = f"{asset.code} stands: why?" if row.ended_at is None else f"{asset.code} stood: why?"
-        message = Message("downtime_reason", title, f"since {rfc3339(row.started_at)}", row.work_order_id, None, row.site_id)
+        group = f"{ABOUT_DOWNTIME}{row.id}"
+        message = Message("downtime_reason", title, f"since {rfc3339(row.started_at)}", row.work_order_id, site_id=row.site_id, group=group)
         notify(session, [id_ for one in people for id_ in session.scalars(one)], message, now)
     return len(rows)

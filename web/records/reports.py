@@ -6,7 +6,7 @@ from flask_babel import lazy_gettext as _
 
 from server.reports.table import REPORTS
 from web.records.live import SEVERITIES
-from web.records.spec import Download, Field, Records
+from web.records.spec import Act, Download, Field, Records
 
 FORMATS = (("csv", "CSV"), ("xlsx", "XLSX"), ("pdf", "PDF"))
 STATES = (("queued", _("Waiting")), ("running", _("Running")), ("done", _("Done")), ("failed", _("Failed")))
@@ -57,6 +57,31 @@ JOBS = Records(
     edits=False,
     downloads=(Download(label=_("File"), path="/api/jobs/{id}/file", right="reports.read"),),
     note=_("What was asked for in the background, and the files it made; they are kept for 30 days."),
+)
+
+MESSAGES = Records(
+    path="messages",
+    api="/api/notifications",
+    title=_("Messages"),
+    one=_("Message"),
+    group="work",
+    read="notifications.read",
+    note=_("What you were told, newest first."),
+    searchable=False,
+    sorts=("created_at",),
+    columns=(
+        Field(name="created_at", label=_("When"), kind="moment"),
+        Field(name="title", label=_("What")),
+        Field(name="body", label=_("Details")),
+        Field(name="count", label=_("Times"), kind="integer"),
+        Field(name="order", label=_("Order"), kind="code", link="/work-orders/{order}"),
+        Field(name="downtime", label=_("Downtime"), kind="code", link="/downtimes/{downtime}"),
+        Field(name="read_at", label=_("Read"), kind="moment"),
+    ),
+    filters=(Field(name="unread", label=_("Which"), kind="choice", choices=(("true", _("Not read yet")), ("false", _("All")))),),
+    creates=False,
+    edits=False,
+    acts=(Act(label=_("Mark as read"), path="/api/notifications/{id}/read", right="notifications.read", on_row=True),),
 )
 
 SCHEDULES = Records(
@@ -147,4 +172,4 @@ ESCALATION = Records(
     note=_("Who is told of an alert that nobody acknowledges, after how long and how often."),
 )
 
-RECORDS = (JOBS, SCHEDULES, ESCALATION)
+RECORDS = (MESSAGES, JOBS, SCHEDULES, ESCALATION)

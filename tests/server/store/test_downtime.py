@@ -15,6 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from realtime.events import Signal, SignalName
+from server import bodies
 from server.database import Database
 from server.errors import Conflict, Forbidden, Invalid, NotFound
 from server.models.audit import AuditLog
@@ -154,6 +155,7 @@ def test_people_are_asked_once_for_the_reason_of_a_longer_stop(database: Databas
         told = session.scalars(select(Notification).where(Notification.kind == "downtime_reason")).all()
         assert {row.title for row in told} == {"PL-1 stands: why?"}
         assert {row.user_id for row in told} == {plant[name].id for name in ("benali", "moreau", "operator")}
+        assert {bodies.notification_body(row)["downtime"] for row in told} == {the_row(session).id}
 
 
 @pytest.fixture
