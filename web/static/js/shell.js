@@ -1,6 +1,7 @@
 // @ts-check
 // What every control-room page has: link and data age, clock, alarm count, search, account menu, theme.
 import { get } from "./api.js";
+import { wireBell } from "./bell.js";
 import { themeChanged } from "./canvas.js";
 import { byId, code, fill, h, icon, setText } from "./dom.js";
 import { age, duration, time } from "./format.js";
@@ -105,6 +106,7 @@ everyTick(showLink);
 on("link", () => showLink(Date.now()));
 onChange(showAlarmCount);
 wireMenu();
+wireBell();
 byId("theme-switch").addEventListener("click", switchTheme);
 wireSearch();
 load("alerts").then(showAlarmCount, () => {});
