@@ -232,8 +232,8 @@ AUDIT = Records(
     columns=(
         Field(name="at", label=_("Time"), kind="moment"),
         Field(name="actor", label=_("Who")),
-        Field(name="action", label=_("Action"), kind="code"),
-        Field(name="thing", label=_("Thing"), kind="code"),
+        Field(name="action", label=_("Action"), kind="word"),
+        Field(name="thing", label=_("Thing"), kind="word"),
         Field(name="thing_id", label=_("Id"), kind="integer"),
         Field(name="reason", label=_("Why")),
     ),

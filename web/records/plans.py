@@ -40,6 +40,7 @@ MONTHS = tuple(
         1,
     )
 )
+WEEKDAYS = tuple((str(n), word) for n, word in enumerate((_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun"))))
 HOURS = (Field(name="start", label=_("From"), kind="code"), Field(name="end", label=_("To"), kind="code"))
 
 _TRIGGERS = (
@@ -56,6 +57,17 @@ _WHERE = (
     Field(name="last_done", label=_("Last done"), kind="moment"),
     Field(name="order.number", label=_("Open order"), kind="code"),
     Field(name="held", label=_("Held back"), kind="integer"),
+)
+_FORECAST = (
+    ASSET_CODE,
+    Field(name="due", label=_("Due"), kind="moment"),
+    Field(name="earliest", label=_("At the earliest"), kind="moment"),
+    Field(name="latest", label=_("At the latest"), kind="moment"),
+    Field(name="cause", label=_("Because of"), kind="choice", choices=CAUSES),
+    Field(name="total", label=_("Reading"), kind="number"),
+    Field(name="target", label=_("Due at"), kind="number"),
+    Field(name="per_day", label=_("A day"), kind="number"),
+    Field(name="confidence", label=_("Confidence"), kind="code"),
 )
 _OCCURRENCES = (
     Field(name="occurrence", label=_("No."), kind="integer"),
@@ -140,6 +152,7 @@ PLANS = Records(
     deletes=True,
     panels=(
         Panel(title=_("Assets"), inside="assets", columns=_WHERE, link="/assets/{code}"),
+        Panel(title=_("Forecast from use"), api="/api/plans/{id}/forecast", columns=_FORECAST),
         Panel(title=_("Occurrences"), api="/api/plans/{id}/occurrences", columns=_OCCURRENCES),
     ),
     acts=(Act(label=_("Skip the next one"), path="/api/plans/{id}/skip", right="plans.write", fields=(ASSET, REASON)),),
@@ -341,7 +354,11 @@ CALENDARS = Records(
             inside="days",
             columns=(Field(name="day", label=_("Day"), kind="date"), Field(name="name", label=_("Name"))),
         ),
-        Panel(title=_("Week"), inside="weekly", columns=(*HOURS, Field(name="shift", label=_("Shift")))),
+        Panel(
+            title=_("Week"),
+            inside="weekly",
+            columns=(Field(name="days", label=_("Days"), kind="picks", choices=WEEKDAYS), Field(name="shift", label=_("Shift")), *HOURS),
+        ),
     ),
 )
 

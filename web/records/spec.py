@@ -21,6 +21,7 @@ Kind = Literal[
     "flag",  # yes or no
     "reference",  # another thing: {"id", "code" | "number" | "name"} in bodies, its `key` in forms
     "code",  # a machine's word: left to right, monospaced figures
+    "word",  # a machine's word that people read: "background_job" is shown as "Background job"
     "list",  # a list of objects with `columns`; rows are added and removed in the form
     "words",  # a list of texts
     "picks",  # a list of whole numbers, ticked among `choices`
@@ -58,7 +59,7 @@ class Act:
     """A button on a record (or, with `on_list`, above the list): sends `fields` to `path`, then shows the answer."""
 
     label: Word
-    path: str  # "/api/parts/{id}/movements"
+    path: str  # "/api/parts/{id}/movements"; {given.part} is what was typed into the field `part`, which then is not sent
     right: str
     method: Literal["POST", "PATCH", "DELETE", "PUT"] = "POST"
     fields: tuple[Field, ...] = ()

@@ -28,7 +28,7 @@ function showHead() {
   setText(byId("title"), title());
   document.title = `${title()} · ${spec.one} · Sightline`;
   const mark = at(record, "number") ?? at(record, "code");
-  setText(byId("crumb-key"), String(mark ?? at(record, spec.key) ?? ""));
+  setText(byId("crumb-key"), String(mark ?? title()));
   const around = { row: record, of: record, place: byId("act-form"), tag: () => tag, done: load };
   const acts = (spec.acts || []).filter((act) => !act.on_list);
   fill(

@@ -1,12 +1,14 @@
 // @ts-check
 // One value of a record as it is read: numbers with their unit, times, words of choices, links to other things.
 import { code, h, icon } from "../dom.js";
-import { number } from "../format.js";
+import { number, sentence } from "../format.js";
 import { _, language } from "../words.js";
 import { at, fillPath, spec } from "./spec.js";
 import { table } from "./table.js";
 
 /** @typedef {import("./spec.js").Field} Field */
+
+const locale = language === "en" ? "en-GB" : language; // the day before the month
 
 /** A number with the decimals it has, four at most. @param {number} value */
 export function figure(value) {
@@ -18,22 +20,22 @@ export function figure(value) {
 export function day(value) {
   const [year, month, date] = value.slice(0, 10).split("-").map(Number);
   const when = new Date(year, month - 1, date);
-  return Number.isNaN(when.getTime()) ? value : when.toLocaleDateString(language, { day: "numeric", month: "short", year: "numeric" });
+  return Number.isNaN(when.getTime()) ? value : when.toLocaleDateString(locale, { day: "numeric", month: "short", year: "numeric" });
 }
 
 /** "20 Nov 2026, 14:06" by the browser's clock. @param {string | number} value */
 export function instant(value) {
   const when = new Date(value);
   if (Number.isNaN(when.getTime())) return String(value);
-  const time = when.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-  return `${when.toLocaleDateString(language, { day: "numeric", month: "short", year: "numeric" })}, ${time}`;
+  const time = when.toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  return `${when.toLocaleDateString(locale, { day: "numeric", month: "short", year: "numeric" })}, ${time}`;
 }
 
 /** What a thing is called: its code or number, and its name. @param {any} thing @param {string} [shows] @returns {string} */
 export function nameOf(thing, shows = "name") {
   if (thing === null || typeof thing !== "object") return String(thing ?? "—");
   const mark = thing.code ?? thing.number ?? thing.employee_number;
-  const name = thing[shows] ?? thing.name ?? thing.title;
+  const name = thing[shows] ?? thing.name ?? thing.title ?? thing.text ?? thing.tag;
   return [mark, name === mark ? null : name].filter((part) => part !== null && part !== undefined && part !== "").join(" ") || String(thing.id ?? "—");
 }
 
@@ -49,6 +51,7 @@ const SHOW = {
   code: (_field, value) => code(nameOf(value)),
   reference: (field, value) => nameOf(value, field.shows),
   words: (_field, value) => (Array.isArray(value) ? value.join(", ") : String(value)),
+  word: (_field, value) => sentence(String(value).replaceAll("_", " ")),
   picks: (field, value) => (field.choices || []).filter(([key]) => value.includes(Number(key))).map(([, word]) => word).join(", "),
   long: (_field, value) => h("span", { class: "long" }, String(value)),
 };
