@@ -13,7 +13,7 @@ from server.rules import health
 from server.rules.asset import Maintenance, maintenance_of
 from server.rules.health import Trouble
 from server.rules.priorities import Priority, parse, priority_for, time_left
-from server.rules.roles import ALL_RIGHTS, RIGHTS, Role, may
+from server.rules.roles import ALL_RIGHTS, CONTRACT, RIGHTS, Role, may
 from server.rules.wording import TITLE_MAX, Subject, message, number, order_title
 from server.rules.work_order import OrderState
 from server.timestamps import day_of
@@ -105,8 +105,8 @@ def test_maintenance_state_follows_the_orders(orders: set[OrderState], waiting: 
     assert maintenance_of(orders, corrective_waiting=waiting) is state
 
 
-def test_every_right_belongs_to_the_admin_and_a_misspelt_one_to_nobody() -> None:
-    assert RIGHTS[Role.ADMIN] == ALL_RIGHTS
+def test_every_right_but_a_contractors_belongs_to_the_admin_and_a_misspelt_one_to_nobody() -> None:
+    assert RIGHTS[Role.ADMIN] == ALL_RIGHTS - CONTRACT
     with pytest.raises(KeyError):
         may(Role.ADMIN, "orders.wrok")
 
