@@ -63,6 +63,7 @@ def _order(order: WorkOrder, related: Related, now: datetime) -> Body:
         "alert": alert_brief(related.alerts.get(order.alert_id or 0), related),
         "proof": _proof(related.proofs.get(order.id)),
         "occurrences": order.occurrences,
+        "requests": related.requests.get(order.id, []),
         "repeat_of": repeat.number if repeat else None,
         "verdict": order.verdict,
         "parent": {"id": parent.id, "number": parent.number} if parent else None,

@@ -21,7 +21,7 @@ from server.rules.priorities import Priority, parse, priority_for, time_left
 from server.rules.roles import Role
 from server.rules.wording import TITLE_MAX
 from server.rules.work_order import IN_WORK, UNVERIFIED, OrderState
-from server.store import alerts, assets, opening, order_acts, order_lists, order_rows
+from server.store import alerts, assets, opening, order_acts, order_lists, order_rows, procedures
 from server.store.actor import Person, need
 
 REPEAT_WITHIN = timedelta(days=30)
@@ -97,7 +97,7 @@ def open_for_alert(
         type="calibration" if alert.type == AlertType.CALIBRATION_OVERDUE else "corrective",
         priority=priority,
         alert_id=alert.id,
-        procedure_id=policy.procedure_id if policy else None,
+        procedure_id=procedures.of_code(session, alert, asset) or (policy.procedure_id if policy else None),
         team_id=policy.team_id if policy else None,
         due=promised,
         sla_at=promised,

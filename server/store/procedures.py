@@ -22,6 +22,14 @@ def in_use(session: Session, procedure_id: int | None) -> int | None:
     return session.scalar(select(Procedure.id).where(Procedure.id == procedure_id, Procedure.active))
 
 
+def of_code(session: Session, alert: AlertRecord, asset: Asset) -> int | None:
+    """The procedure that the alert's fault code names, where the site has it and uses it: it knows more than any policy."""
+    code = alert.data.get("procedure")
+    if not code:
+        return None
+    return session.scalar(select(Procedure.id).where(Procedure.site_id == asset.site_id, Procedure.code == code, Procedure.active))
+
+
 def newest(session: Session, procedure_id: int | None) -> ProcedureVersion | None:
     """The version that a new order would get."""
     if procedure_id is None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.dialects.postgresql import aggregate_order_by, distinct_on
 from sqlalchemy.orm import Session, aliased
 
 from server.models.alerts import AlertRecord
@@ -16,6 +16,7 @@ from server.models.base import Base
 from server.models.order_records import OrderLabour
 from server.models.people import User
 from server.models.plant import Area, Asset, AssetClass, Site, Source, Tag, TagLimit
+from server.models.requests import FaultRequest
 from server.models.work import Procedure, ProcedureVersion, ProofWindow, StepEvent, Team, WorkOrder
 from server.rules.work_order import UNVERIFIED
 from server.store import order_hooks
@@ -44,6 +45,7 @@ class Related:
     labour: dict[int, Decimal] = field(default_factory=dict)  # cost by order id
     parts: dict[int, Decimal] = field(default_factory=dict)  # cost by order id
     currencies: dict[int, str] = field(default_factory=dict)  # by site id
+    requests: dict[int, list[dict[str, Any]]] = field(default_factory=dict)  # fault reports it came from, by order id
 
     def tag_named(self, name: str | None) -> Tag | None:
         """The tag, where it is one of ours."""
@@ -78,7 +80,7 @@ def _around_orders(session: Session, related: Related, order_ids: list[int]) -> 
     labour = select(func.sum(OrderLabour.cost)).where(OrderLabour.order_id == WorkOrder.id, OrderLabour.deleted_at.is_(None))
     joined = (
         select(WorkOrder.id, Asset, Area, Site, AlertRecord, Tag, User, Team, Procedure, repeat, parent)
-        .add_columns(labour.scalar_subquery(), order_hooks.parts_cost())
+        .add_columns(labour.scalar_subquery(), order_hooks.parts_cost(), _reports())
         .join(Asset, Asset.id == WorkOrder.asset_id)
         .join(Site, Site.id == WorkOrder.site_id)
         .outerjoin(Area, Area.id == Asset.area_id)
@@ -93,14 +95,22 @@ def _around_orders(session: Session, related: Related, order_ids: list[int]) -> 
     keyed: list[dict[int, Any]] = [related.assets, related.areas, related.alerts, related.users, related.teams]
     keyed += [related.procedures, related.orders, related.orders]
     for order_id, asset, area, site, alert, tag, user, team, procedure, *more in session.execute(joined.where(WorkOrder.id.in_(order_ids))):
-        earlier, above, worked, used = more
+        earlier, above, worked, used, reports = more
         for rows, row in zip(keyed, (asset, area, alert, user, team, procedure, earlier, above), strict=True):
             if row is not None:
                 rows[row.id] = row
         if tag is not None:
             related.tags[tag.name] = tag
         related.currencies[site.id] = site.currency
+        related.requests[order_id] = reports or []
         related.labour[order_id], related.parts[order_id] = worked or Decimal(0), used or Decimal(0)
+
+
+def _reports() -> Any:
+    """The fault reports that an order came from, as its body names them."""
+    brief = func.jsonb_build_object("id", FaultRequest.id, "number", FaultRequest.number, "reporter", FaultRequest.reporter)
+    listed = func.jsonb_agg(aggregate_order_by(brief, FaultRequest.id))
+    return select(listed).where(FaultRequest.order_id == WorkOrder.id).correlate(WorkOrder).scalar_subquery()
 
 
 def _add_versions(session: Session, related: Related, orders: Collection[WorkOrder]) -> None:

@@ -6,7 +6,6 @@ Nothing here commits; how often one may report is bounded here by the link and i
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -169,14 +168,6 @@ def lock_for_reporter(session: Session, row: FaultRequest) -> FaultRequest:
     """A report of somebody who holds its secret address, locked until commit."""
     session.refresh(row, with_for_update={"key_share": True})
     return row
-
-
-def of_orders(session: Session, order_ids: Iterable[int]) -> dict[int, list[FaultRequest]]:
-    """Reports that orders came from, by order. One query."""
-    found: dict[int, list[FaultRequest]] = {}
-    for row in session.scalars(select(FaultRequest).where(FaultRequest.order_id.in_(list(order_ids))).order_by(FaultRequest.id)):
-        found.setdefault(row.order_id or 0, []).append(row)
-    return found
 
 
 @dataclass(frozen=True, slots=True)

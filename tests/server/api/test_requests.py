@@ -81,6 +81,7 @@ def test_the_conversion_keeps_words_photos_reporter_asset_and_time(client: Flask
     assert (order["asset"]["code"], order["priority"], order["title"]) == (plant.asset, "urgent", "Oil under the pump")
     for kept in ("It drips on the floor", report["number"], "Ana", "ext. 12", report["created_at"]):
         assert kept in order["description"]
+    assert order["requests"] == [{"id": row["id"], "number": report["number"], "reporter": "Ana"}]
     files = client.get(f"/api/attachments?thing=work_order&id={order['id']}", headers=planner).json["items"]
     assert [file["name"] for file in files] == ["leak.jpg"]
     assert client.get(files[0]["url"], headers=planner).data.startswith(b"\xff\xd8")

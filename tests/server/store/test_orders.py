@@ -17,7 +17,7 @@ from server.models.calibration import MaintenanceRecord
 from server.models.notifications import Notification
 from server.models.outbox import Outbox
 from server.models.plant import Asset, MaintenanceWindow
-from server.models.work import ProcedureVersion, ProofWindow, StepEvent, WorkOrder
+from server.models.work import Policy, Procedure, ProcedureVersion, ProofWindow, StepEvent, WorkOrder
 from server.rules.work_order import TRANSITIONS, OrderAction, OrderState
 from server.store import alerts, orders, procedures, steps
 from server.store.order_lists import Wanted
@@ -269,6 +269,24 @@ def test_orders_by_hand(database: Database, plant: SmallPlant) -> None:
         for wrong in (NewOrder(title="", asset_id=plant.pump), NewOrder(title="x" * 61, asset_id=plant.pump)):
             with pytest.raises(Invalid):
                 orders.create_order(session, wrong, plant["manager"], NOW)
+
+
+def test_the_procedure_of_a_fault_code_goes_before_the_policys(database: Database, plant: SmallPlant) -> None:
+    with database.transaction() as session:
+        site, codes = plant.site, {"HYD-01": True, "OLD-01": False}
+        session.add_all(Procedure(site_id=site, code=code, title="Find the leak", active=active) for code, active in codes.items())
+        session.flush()
+        known = {row.code: row.id for row in session.scalars(select(Procedure))}
+        policy = session.scalars(select(Policy).where(Policy.alert_type == "rule_violation")).one()
+        pump = session.get_one(Asset, plant.pump)
+        alert = raised_order(session, plant) and alert_of(session)
+
+        def procedure(named: str | None) -> int | None:
+            alert.data = {**alert.data, "procedure": named}
+            return orders.open_for_alert(session, alert, pump, policy, plant["manager"], NOW, proof_s=None).procedure_id
+
+        assert procedure("HYD-01") == known["HYD-01"]
+        assert [procedure(named) for named in (None, "OLD-01", "NOBODY")] == [policy.procedure_id] * 3  # retired or not there: the policy's
 
 
 def test_an_alert_gets_one_order(database: Database, plant: SmallPlant) -> None:
