@@ -115,6 +115,7 @@ def test_people_who_left_are_not_told(database: Database, plant: SmallPlant) -> 
         assert notifications.notify(session, [plant["benali"].id, None], Message("order_assigned", "WO-1"), NOW) == []
 
 
+@pytest.mark.timeout(300)  # 200 transactions; slow only where the machine is
 def test_a_flood_of_200_alerts_is_one_notification_a_group_and_receiver(database: Database, plant: SmallPlant) -> None:
     with database.transaction() as session:
         session.get_one(User, plant["manager"].id).email = "manager@plant.example"
