@@ -235,3 +235,37 @@ def test_a_plan_keeps_to_the_months_that_are_ticked(visit: Any, instance: Instan
         page.get_by_label(month).uncheck()
     page.get_by_role("button", name="Save").click()
     expect(season).to_contain_text("—")
+
+
+def test_a_part_is_issued_and_reserved_on_the_page_of_its_order(visit: Any, instance: Instance) -> None:
+    page = visit().page
+    page.goto(f"{instance.url}/work-orders/new")
+    field(page, "title").fill("Replace the bearing")
+    field(page, "asset").fill("M1")
+    page.locator("[role='option']").first.click()
+    page.get_by_role("button", name="Create").click()
+    expect(page.locator("#facts [data-field='title']")).to_contain_text("Replace the bearing")
+
+    for act, title, number in (("Issue a part", "Parts from the stores", "P-0001"), ("Reserve a part", "Reserved parts", "P-0002")):
+        page.locator("#acts").get_by_role("button", name=act).click()
+        form = page.locator(".act-form")
+        for name, typed in (("part", number), ("store_id", "MAIN")):
+            field(page, name).fill(typed)
+            form.locator("[role='option']").first.click()
+        form.get_by_role("button", name=act).click()
+        rows = page.locator("section", has=page.get_by_role("heading", name=title)).locator("tbody tr")
+        expect(rows).to_have_count(1)
+        expect(rows).to_contain_text(number)
+    assert page.locator("#facts [data-field='cost.parts']").inner_text().endswith("EUR")
+
+
+def test_a_machine_gets_the_code_where_anyone_reports_its_faults(visit: Any, instance: Instance) -> None:
+    page = visit().page
+    page.goto(f"{instance.url}/register/M3")
+    page.get_by_role("button", name="New fault-report code").click()
+    page.get_by_role("dialog").get_by_role("button", name="New fault-report code").click()
+    answer = page.locator(".act-answer")
+    expect(answer).to_contain_text("/report/")
+
+    page.goto(answer.locator("dd").inner_text())
+    expect(page.get_by_role("heading", name="Compressor")).to_be_visible()

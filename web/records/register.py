@@ -142,6 +142,13 @@ ASSETS = Records(
             ),
         ),
         Act(
+            label=_("New fault-report code"),
+            path="/api/assets/{code}/report-link/rotate",
+            right="assets.write",
+            confirm=_("Anyone who scans it reports a fault without a login. A code printed before leads nowhere from then on."),
+            shows=(Field(name="url", label=_("Fault report"), kind="code"),),
+        ),
+        Act(
             label=_("Attach a file"),
             path="/api/attachments",
             right="attachments.write",

@@ -65,6 +65,12 @@ PARTS = Field(
     ),
 )
 ACT = "/api/work-orders/{id}/actions/"
+LIVE = ("requested", "open", "assigned", "in_progress", "on_hold", "reopened")
+STOCK = (
+    Field(name="part", label=_("Part"), kind="reference", source="/api/parts", required=True),
+    Field(name="store", label=_("Store"), kind="reference", sends="store_id", source="/api/stores", required=True),
+    Field(name="quantity", label=_("Quantity"), kind="number", low=0, default=1, required=True),
+)
 SIGNED = Field(name="signature.name", label=_("Signed by"))
 ORDER_PANELS = (
     Panel(
@@ -114,6 +120,30 @@ ORDER_PANELS = (
             Field(name="category", label=_("Category"), kind="reference"),
         ),
         link="/interventions/{id}",
+    ),
+    Panel(
+        title=_("Parts from the stores"),
+        api="/api/movements?order={id}",
+        columns=(
+            Field(name="part", label=_("Part"), kind="reference", link="/parts/{part.id}"),
+            Field(name="quantity", label=_("Quantity"), kind="number"),
+            Field(name="part.unit", label=_("Unit"), kind="code"),
+            Field(name="store", label=_("Store"), kind="code"),
+            Field(name="unit_cost", label=_("Cost of one"), kind="money"),
+            Field(name="by", label=_("By")),
+            Field(name="at", label=_("When"), kind="moment"),
+        ),
+        right="parts.read",
+    ),
+    Panel(
+        title=_("Reserved parts"),
+        api="/api/reservations?order={id}",
+        columns=(
+            Field(name="part", label=_("Part"), kind="reference", link="/parts/{part.id}"),
+            Field(name="quantity", label=_("Quantity"), kind="number"),
+            Field(name="store", label=_("Store"), kind="code"),
+        ),
+        right="parts.read",
     ),
     Panel(
         title=_("Files"),
@@ -186,6 +216,22 @@ ORDER_ACTS = (
             Field(name="kind", label=_("This order"), kind="choice", choices=LINKS, required=True),
             Field(name="order", label=_("Order"), kind="reference", source="/api/work-orders", key="number", shows="title", required=True),
         ),
+    ),
+    Act(
+        label=_("Issue a part"),
+        path="/api/parts/{given.part}/movements",
+        right="parts.issue",
+        body=(("reason", "issue"), ("order", "{number}")),
+        fields=STOCK,
+        shown_when=("status", LIVE),
+    ),
+    Act(
+        label=_("Reserve a part"),
+        path="/api/parts/{given.part}/reservations",
+        right="parts.issue",
+        body=(("order", "{number}"),),
+        fields=STOCK,
+        shown_when=("status", LIVE),
     ),
     Act(
         label=_("Add a file"),

@@ -36,11 +36,12 @@ function asForm(values) {
 function sender(act, around) {
   const keyOf = keeper();
   return async (/** @type {Record<string, any>} */ values) => {
-    const path = fillPath(act.path, around.row, around.of);
+    const path = fillPath(act.path, around.row, around.of, values);
     if (!path) throw new Error(`act ${act.path} lacks a value of its row`);
     const match = around.tag?.();
     const headers = match && act.method === "PATCH" ? { "If-Match": match } : {};
-    const body = { ...constants(act, around.row), ...values };
+    const rest = Object.entries(values).filter(([name]) => !act.path.includes(`{given.${name}}`));
+    const body = { ...constants(act, around.row), ...Object.fromEntries(rest) };
     if (act.upload) return upload(path, asForm(body));
     if (act.method === "DELETE") return remove(path, headers);
     if (act.method === "POST") return post(path, body, keyOf(body));

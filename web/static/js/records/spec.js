@@ -22,17 +22,19 @@ export function at(body, name) {
 }
 
 /**
- * "/parts/{id}" from a row; {of.id} comes from the record around it. Null where a value is missing.
+ * "/parts/{id}" from a row; {of.id} comes from the record around it, {given.id} from what was typed. Null where a value is missing.
  * @param {string | undefined} template
  * @param {any} row
  * @param {any} [of]
+ * @param {any} [given]
  * @returns {string | null}
  */
-export function fillPath(template, row, of) {
+export function fillPath(template, row, of, given) {
   if (!template) return null;
   let whole = true;
   const path = template.replace(/\{([\w.]+)\}/g, (_match, name) => {
-    const value = name.startsWith("of.") ? at(of, name.slice(3)) : at(row, name);
+    const [first, ...below] = name.split(".");
+    const value = first === "of" ? at(of, below.join(".")) : first === "given" ? at(given, below.join(".")) : at(row, name);
     if (value === null || value === undefined || value === "") whole = false;
     return encodeURIComponent(String(value ?? ""));
   });
