@@ -21,7 +21,7 @@ from server.models.order_records import OrderLabour
 from server.models.people import User
 from server.problems import Problem, body_of, from_error
 from server.services import services
-from server.store import comments, labour, order_edits, order_links, steps
+from server.store import comments, labour, ledger, order_edits, order_links, steps
 from server.store.page import ordering
 from server.store.related import by_id
 
@@ -205,5 +205,13 @@ def print_order(key: str) -> Response:
         answers = steps.step_bodies(session, steps.current(session, order))
         time = _labour(session, labour.entries(session, order.id))
         strokes = (order.signature or {}).get("strokes", [])
-    content = order_sheet.sheet(order_sheet.Sheet(body, answers, time, strokes))
+        parts = _parts(ledger.parts_of_orders(session, [order.id])[order.id], body["parts"])
+    content = order_sheet.sheet(order_sheet.Sheet({**body, "parts": parts}, answers, time, strokes))
     return attachment(io.BytesIO(content), "application/pdf", f"{body['number']}.pdf")
+
+
+def _parts(issued: list[ledger.PartUsed], written: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the stores issued, and what was written down at completion besides."""
+    rows = [{"sku": used.number, "name": used.name, "qty": f"{used.quantity.normalize():f} {used.unit}"} for used in issued]
+    known = {row["sku"] for row in rows}
+    return rows + [part for part in written if part["sku"] not in known]

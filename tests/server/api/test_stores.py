@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from server.models.people import User
 from server.services import Services
 from tests.server.api.conftest import LogIn, Plant
+from tests.server.export.pdf_words import words
 
 Headers = dict[str, str]
 
@@ -124,6 +125,15 @@ def test_a_technician_issues_to_an_order_that_shows_part_and_cost(
     lines = client.get(f"/api/movements?order={order}", headers=keeper).json
     assert [row["part"]["name"] for row in lines["items"]] == ["Bearing 6205"]
     assert client.get(f"/api/work-orders/{order}", headers=keeper).json["cost"]["parts"] == 25.0
+
+
+def test_the_printed_order_names_what_the_stores_issued(client: FlaskClient, keeper: Headers, part: int, store: int, order: str) -> None:
+    number = client.get(f"/api/parts/{part}", headers=keeper).json["number"]
+    made(client, keeper, f"parts/{part}/movements", {"store_id": store, "reason": "issue", "quantity": 2, "order": order})
+
+    sheet = client.get(f"/api/work-orders/{order}/print", headers=keeper)
+
+    assert f"{number} Bearing 6205 2 pcs" in " ".join(words(sheet.data).split())
 
 
 def test_the_same_issue_twice_with_one_key_is_one(client: FlaskClient, keeper: Headers, part: int, store: int, order: str) -> None:
