@@ -96,13 +96,23 @@ def _answer(class_: AssetClass, targets: Sequence[_Target], shared: Sequence[Cha
 
 
 def _line(change: Change) -> dict[str, str]:
-    def said(value: Any) -> str:
-        return "" if value is None else str(value)
-
     return {"act": change.act, "kind": change.kind, "thing": change.thing, "field": change.field} | {
-        "old": said(change.old),
-        "new": said(change.new),
+        "old": _said(change.old),
+        "new": _said(change.new),
     }
+
+
+def _said(value: Any) -> str:
+    """A value in one line as a person reads it: "side high, value 4.5, severity warning; side high, value 7.1"."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name.replace('_', ' ')} {_said(below)}" for name, below in value.items() if below is not None and below != "")
+    if isinstance(value, list | tuple):
+        return ("; " if any(isinstance(below, Mapping) for below in value) else ", ").join(_said(below) for below in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "" if value is None else str(value)
 
 
 def _targets(session: Session, codes: Sequence[str], user: Person) -> list[_Target]:

@@ -14,8 +14,8 @@ _TEMPLATE_TAG = (
     Field(name="name", label=_("Tag"), kind="code"),
     Field(name="label", label=_("Label")),
     Field(name="unit", label=_("Unit"), kind="code"),
-    Field(name="low", label=_("Normal from"), kind="number"),
-    Field(name="high", label=_("Normal to"), kind="number"),
+    Field(name="range_low", label=_("Range from"), kind="number"),
+    Field(name="range_high", label=_("Range to"), kind="number"),
 )
 ACTS = (("add", _("New")), ("change", _("Changed")), ("keep", _("Kept")))
 GROUPS = (

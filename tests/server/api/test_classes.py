@@ -79,6 +79,7 @@ def test_a_preview_lists_every_change_and_makes_none(
     assert ("add", "limits", f"{plant.asset}.vibration") in changes
     assert {row["kind"] for row in preview["site"]} == {"procedure", "plan", "part"}
     assert len(preview["lines"]) == len(changes) + len(preview["site"])
+    assert not any(mark in row[side] for row in preview["lines"] for side in ("old", "new") for mark in "{}[]'")
     with services.database.transaction() as session:
         assert session.get_one(Asset, plant.asset_id).class_id is None
         assert session.scalar(select(func.count()).where(Tag.asset_id == plant.asset_id)) == 1
