@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from server.audit import Change, record
 from server.demo import plant
 from server.demo.seed import DEMO, PEOPLE
+from server.models.mail import MailOutbox
 from server.models.metadata import metadata
 from server.models.outbox import Outbox
 from server.models.people import User
@@ -39,6 +40,7 @@ def remove_demo(session: Session, site: Site, home: Site, now: datetime) -> int:
     removed = _delete_history(session, tags, assets)
     removed += _rows(session.execute(delete(DiscoveredTag).where(DiscoveredTag.source.in_(sources))))
     removed += _rows(session.execute(delete(Outbox).where(Outbox.site_id == site.id)))
+    removed += _delete_mail(session, site)
     removed += _delete_owned(session, owned)
     removed += _delete_classes(session)
     record(session, Change("demo.remove", "site", site.id, home.id, old={"code": plant.SITE}), DEMO, now)
@@ -81,6 +83,12 @@ def _links(table: Table) -> Iterable[tuple[Column[Any], Table]]:
 def _children(session: Session, table: Table, column: Column[Any], parents: set[Any]) -> list[Any]:
     (primary,) = table.primary_key.columns
     return list(session.scalars(select(primary).where(column.in_(parents))))
+
+
+def _delete_mail(session: Session, site: Site) -> int:
+    """Mail that no notification ties to the site, such as a forgotten password's: known by the addresses of its people."""
+    addresses = select(User.email).where(User.site_id == site.id, User.email.is_not(None))
+    return _rows(session.execute(delete(MailOutbox).where(MailOutbox.notification_id.is_(None), MailOutbox.recipient.in_(addresses))))
 
 
 def _delete_owned(session: Session, owned: Owned) -> int:
