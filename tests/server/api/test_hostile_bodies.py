@@ -14,11 +14,14 @@ from sqlalchemy import func, select
 
 from realtime.bus import COMMANDS, READINGS, SIGNALS
 from realtime.codec import decode_batch
+from server.models.audit import AuditLog, AuditSeal
 from server.models.metadata import Base
 from server.services import Services
 from tests.server.api.conftest import LogIn, Plant
 from tests.server.api.operations import Operation, document, operations
 
+pytestmark = pytest.mark.timeout(300)  # thousands of requests in a test
+REFUSALS = ("refuse", "refuse_login")  # a try that was refused stands in the audit trail, with its seal (server/auth/refusals.py)
 DEEP = 100_000
 # name -> body, and the one status it must get everywhere; None = any 4xx, by what the endpoint expects
 UNREADABLE: dict[str, bytes] = {
@@ -105,9 +108,12 @@ ENDPOINTS = (
 
 
 def stored(services: Services) -> dict[str, int]:
-    """How much of anything there is: rows of every table, entries of every stream."""
+    """How much of anything there is: rows of every table, entries of every stream; but for the audit's rows of what was refused."""
+    refused = select(AuditLog.id).where(AuditLog.action.in_(REFUSALS))
     with services.database.transaction() as session:
         rows = {name: session.scalar(select(func.count()).select_from(table)) or 0 for name, table in Base.metadata.tables.items()}
+        rows["audit_log"] -= session.scalar(select(func.count()).select_from(refused.subquery())) or 0
+        rows["audit_seals"] -= session.scalar(select(func.count()).where(AuditSeal.audit_id.in_(refused))) or 0
     return rows | {name: int(services.bus.client.xlen(services.bus.key(name))) for name in (COMMANDS, SIGNALS, *READINGS)}
 
 
