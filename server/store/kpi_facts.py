@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, literal, select
+from sqlalchemy import ColumnElement, func, literal, select
 from sqlalchemy.orm import Session
 
 from server.models.downtime import Downtime, DowntimeReason
@@ -165,9 +165,15 @@ def order_rows(session: Session, condition: Any) -> list[Any]:
     return list(session.execute(select(*columns, WorkOrder.asset_id).where(condition)))
 
 
+def of_orders(ids: Collection[int], scope: Scope) -> ColumnElement[bool]:
+    """Orders of the part; of the whole site they are found by the site, which its indexes lead with."""
+    whole = scope.area is None and scope.asset is None
+    return WorkOrder.site_id == scope.site_id if whole else WorkOrder.asset_id.in_(ids)
+
+
 def _orders(session: Session, ids: Collection[int], scope: Scope) -> list[Any]:
     touched = WorkOrder.due.between(scope.start, scope.end) | WorkOrder.completed_at.between(scope.start, scope.end)
-    return order_rows(session, (WorkOrder.site_id == scope.site_id) & WorkOrder.asset_id.in_(ids) & (touched | WorkOrder.state.in_(UNDONE)))
+    return order_rows(session, of_orders(ids, scope) & (touched | WorkOrder.state.in_(UNDONE)))
 
 
 def _occurrences(session: Session, ids: Collection[int], scope: Scope) -> list[Any]:
@@ -183,7 +189,7 @@ def _costs(session: Session, ids: Collection[int], scope: Scope) -> list[Any]:
     used = select(literal("parts"), StockMovement.at, -StockMovement.quantity * StockMovement.unit_cost)
     used = used.join(WorkOrder, WorkOrder.id == StockMovement.order_id).where(StockMovement.reason.in_(["issue", "return"]))
     spans = (OrderLabour.started_at.between(scope.start, scope.end), StockMovement.at.between(scope.start, scope.end))
-    both = (query.where(WorkOrder.asset_id.in_(ids), span) for query, span in zip((labour, used), spans, strict=True))
+    both = (query.where(of_orders(ids, scope), span) for query, span in zip((labour, used), spans, strict=True))
     first, second = both
     return list(session.execute(first.union_all(second)))
 

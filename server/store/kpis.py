@@ -14,7 +14,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from server.errors import Invalid, NotFound
-from server.models.plant import Asset
 from server.models.work import WorkOrder
 from server.rules import kpi
 from server.rules.calendar import moment
@@ -135,7 +134,7 @@ def overview(session: Session, scope: Scope, now: datetime) -> dict[str, Any]:
         "downtime_by_fault_category": _grouped(facts, start, end, lambda row: row.fault_category or row.reason or NOT_SAID),
         "downtime_by_machine": _grouped(facts, start, end, lambda row: facts.assets[row.asset_id].code)[:TOP],
         "faults_by_machine": _faults(facts, start, end)[:TOP],
-        "orders_by_status": _by_status(session, list(facts.assets)),
+        "orders_by_status": _by_status(session, list(facts.assets), scope),
     }
 
 
@@ -194,8 +193,8 @@ def _faults(facts: Facts, start: datetime, end: datetime) -> list[dict[str, Any]
     return sorted(named, key=lambda entry: (-int(str(entry["failures"])), str(entry["asset"])))
 
 
-def _by_status(session: Session, asset_ids: Sequence[int]) -> dict[str, int]:
+def _by_status(session: Session, asset_ids: Sequence[int], scope: Scope) -> dict[str, int]:
     """Orders by status now (S0-18); every status, also those that have none."""
-    query = select(WorkOrder.state, func.count()).join(Asset, Asset.id == WorkOrder.asset_id).where(WorkOrder.asset_id.in_(asset_ids))
+    query = select(WorkOrder.state, func.count()).where(kpi_facts.of_orders(asset_ids, scope))
     counts = {row[0]: row[1] for row in session.execute(query.group_by(WorkOrder.state))}
     return {str(state): counts.get(str(state), 0) for state in OrderState}

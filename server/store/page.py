@@ -38,5 +38,7 @@ def ordering(sort: str, columns: Mapping[str, Any], fallback: str) -> list[Any]:
         name = word.removeprefix("-")
         if name not in columns:
             raise Invalid("sort", "unknown", f"one of {', '.join(columns)}, with - in front for descending")
-        found.append(columns[name].desc().nulls_last() if word.startswith("-") else columns[name].asc().nulls_last())
+        direction = columns[name].desc() if word.startswith("-") else columns[name].asc()
+        # a key is never null; saying where its nulls go would keep the database from reading its index backwards
+        found.append(direction if getattr(columns[name], "primary_key", False) else direction.nulls_last())
     return found
