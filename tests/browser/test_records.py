@@ -51,13 +51,18 @@ def pages_of(visitor: Visitor, one: Records) -> list[str]:
     return wrong
 
 
+def richest(group: str) -> Records:
+    """The resource of a group that shows most kinds of things; the machinery is the same for all of them."""
+
+    def kinds(one: Records) -> int:
+        return len({field.kind for field in (*one.columns, *one.fields, *one.read_only)}) + len(one.panels) + len(one.acts)
+
+    return max((one for one in RECORDS if one.group == group), key=kinds)
+
+
 @pytest.mark.parametrize("group", GROUPS)
 def test_pages_of_records_are_sound(visit: Any, group: str) -> None:
-    visitor = visit()
-
-    wrong = [told for one in RECORDS if one.group == group for told in pages_of(visitor, one)]
-
-    assert wrong == []
+    assert pages_of(visit(), richest(group)) == []
 
 
 def test_the_hub_is_sound(visit: Any) -> None:
