@@ -15,7 +15,18 @@ from sqlalchemy.orm import Session
 
 from server.backup import runs
 from server.database import Database
-from server.store import calibration_due, escalations, fault_story, mail, meter_counts, plan_orders, report_schedules, standstill, usage
+from server.store import (
+    calibration_due,
+    escalations,
+    fault_story,
+    mail,
+    meter_counts,
+    plan_orders,
+    report_schedules,
+    standstill,
+    usage,
+    warranties,
+)
 
 log = logging.getLogger("worker")
 
@@ -43,6 +54,7 @@ TASKS: tuple[Task, ...] = (
     Task("scheduled reports", 30, report_schedules.ask_due),
     Task("old files of jobs", 3600, report_schedules.forget_files),
     Task("old mail", 3600, mail.forget),
+    Task("warranties", 3600, warranties.tell_ending),
 )
 
 
