@@ -69,3 +69,11 @@ def test_the_bell_opens_and_closes_by_keyboard(visit: Any) -> None:
 
     expect(visitor.page.locator("#bell-list")).to_be_hidden()
     expect(bell).to_be_focused()
+
+
+def test_the_navigation_counts_the_open_alarms(visit: Any, instance: Instance) -> None:
+    page = visit().page
+    page.goto(f"{instance.url}/records")
+
+    pill = page.locator("#alarm-count")
+    expect(pill).to_contain_text(re.compile(r"^[1-9]\d* open alarms$"), timeout=20_000)
