@@ -97,6 +97,13 @@ def ended_by(found: Sequence[Flood], spells: Sequence[Spell], now: datetime) -> 
     return [*found[:-1], Flood(found[-1].start, over, found[-1].raised)] if over <= now else list(found)
 
 
+def in_flood(raised: Iterable[datetime], now: datetime) -> bool:
+    """Whether a flood is on, by the times at which alarms were raised lately."""
+    spells = [Spell("", at) for at in raised if at <= now]
+    found = ended_by(floods(spells), spells, now)
+    return bool(found) and found[-1].end is None
+
+
 def chattering(spells: Iterable[Spell]) -> dict[str, int]:
     """Subjects raised three times or more within one minute, with the most raises in any minute."""
     found: dict[str, int] = {}

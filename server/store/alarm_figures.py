@@ -73,7 +73,7 @@ def _shares(counts: Counter[str]) -> dict[str, dict[str, float]]:
 
 
 def _rows(session: Session, site: int | None, *conditions: Any) -> Sequence[AlertRecord]:
-    query = select(AlertRecord).where(AlertRecord.watch.is_(False), AlertRecord.suppressed.is_(None), *conditions)
+    query = select(AlertRecord).where(AlertRecord.watch.is_(False), AlertRecord.suppressed.is_distinct_from("maintenance"), *conditions)
     if site is not None:
         query = query.where(AlertRecord.site_id == site)
     return session.scalars(query.order_by(AlertRecord.id).limit(MOST)).all()

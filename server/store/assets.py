@@ -59,9 +59,9 @@ def refresh_health(session: Session, asset: Asset) -> bool:
     """Judge the asset's health anew from its open alerts; True when it changed."""
     query = select(AlertRecord).where(AlertRecord.asset_id == asset.id, AlertRecord.resolved_at.is_(None))
     active = session.scalars(
-        query.where(AlertRecord.condition == "active", AlertRecord.watch.is_(False), AlertRecord.suppressed.is_(None)).order_by(
-            AlertRecord.id
-        )
+        query.where(
+            AlertRecord.condition == "active", AlertRecord.watch.is_(False), AlertRecord.suppressed.is_distinct_from("maintenance")
+        ).order_by(AlertRecord.id)
     ).all()
     troubles = [health.Trouble(AlertType(alert.type), alert.message) for alert in active]
     is_silent = any(alert.type == AlertType.DATA_GAP and alert.tag is None for alert in active)  # the whole machine

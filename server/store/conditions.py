@@ -18,9 +18,10 @@ from server.models.alerts import AlertFinding, AlertRecord
 from server.models.plant import Asset
 from server.rules.alert import is_announced
 from server.rules.wording import Subject, message, order_title
-from server.store import alerts, maintenance, numbers
+from server.store import alerts, maintenance, numbers, storm
 from server.store.actor import SYSTEM
 from server.store.judgement import origin_of, reason_for, route_of
+from server.store.storm import CAME_AND_WENT, FLOOD, MAINTENANCE
 from server.timestamps import from_ms, rfc3339
 
 SPELLS_KEPT = 50
@@ -89,9 +90,11 @@ def _open(session: Session, known: AlertFinding | None, condition: Condition, no
     if fresh and was_open:
         alert.occurrences += 1
     if not was_open or returned:
-        alert.suppressed = "maintenance" if _is_muted(session, condition, now) else None
+        alert.suppressed = MAINTENANCE if _is_muted(session, condition, now) else None
     session.flush()
     alert.watch = alert.watch and not alert.data.get("promoted_by") and str(route_of(session, alert)) == "watch"
+    if alert.suppressed != MAINTENANCE and (not was_open or returned or alert.suppressed == FLOOD):
+        alert.suppressed = storm.held_back(session, alert, now)
     alert.data = {**alert.data, "reason": reason_for(session, alert)}
     told = announced(alert) and (not was_told or worse)
     if told:
@@ -204,7 +207,7 @@ def _close(session: Session, known: AlertFinding, condition: Condition, now: dat
         return None
     alert.condition, alert.returned_at, alert.last_at = "returned", from_ms(condition.t), from_ms(condition.t)
     if alert.suppressed is not None:
-        alerts.close(session, alert, SYSTEM, now, "came and went while the asset was in work")
+        alerts.close(session, alert, SYSTEM, now, CAME_AND_WENT[alert.suppressed])
         return Folded(alert)
     if not alert.watch:
         alerts.note(session, alert, "return", SYSTEM, now, old={"condition": "active"}, new={"condition": "returned"})
@@ -219,10 +222,16 @@ def active_of_type(session: Session, asset_id: int | None, type_: AlertType, *, 
 
 
 def unsuppress(session: Session, now: datetime) -> list[AlertRecord]:
-    """Alerts whose asset is no longer in work: those still active are told now; returns them."""
-    waiting = select(AlertRecord).where(AlertRecord.suppressed == "maintenance", AlertRecord.resolved_at.is_(None))
+    """Alerts whose asset is no longer in work, or whose site has no flood any more: those still active are told now; returns them."""
+    waiting = select(AlertRecord).where(AlertRecord.suppressed.is_not(None), AlertRecord.resolved_at.is_(None))
     told: list[AlertRecord] = []
+    flooded: dict[int | None, bool] = {}
     for alert in session.scalars(waiting.order_by(AlertRecord.id).with_for_update(skip_locked=True)).all():
+        if alert.suppressed == FLOOD:
+            if alert.site_id not in flooded:
+                flooded[alert.site_id] = storm.is_on(session, alert.site_id, now)
+            if flooded[alert.site_id]:
+                continue
         if alert.asset_id is not None and maintenance.is_muted(session, alert.asset_id, now):
             continue
         alert.suppressed = None

@@ -97,3 +97,16 @@ def test_rates_add_up(seconds: list[int], operators: int) -> None:
     assert found.raised == len(seconds)
     assert found.mean <= found.peak or not seconds
     assert 0 <= found.acceptable_share <= 1
+
+
+@given(seconds=st.lists(st.integers(0, 1800), max_size=60), at=st.integers(0, 2400))
+def test_a_flood_is_on_exactly_while_the_last_one_has_no_end(seconds: list[int], at: int) -> None:
+    now = START + timedelta(seconds=at)
+    raised = [START + timedelta(seconds=second) for second in seconds]
+    known = [time for time in raised if time <= now]
+
+    on = figures.in_flood(raised, now)
+
+    recent = [time for time in known if now - time < figures.WINDOW]
+    assert not on or len(recent) >= figures.FLOOD_OVER_BELOW
+    assert on or len(recent) <= figures.FLOOD_ABOVE
