@@ -256,7 +256,7 @@ def test_a_part_is_issued_and_reserved_on_the_page_of_its_order(visit: Any, inst
         form = page.locator(".act-form")
         for name, typed in (("part", number), ("store_id", "MAIN")):
             field(page, name).fill(typed)
-            form.locator("[role='option']").first.click()
+            form.locator(f"[data-field='{name}'] [role='option']").first.click()
         form.get_by_role("button", name=act).click()
         rows = page.locator("section", has=page.get_by_role("heading", name=title)).locator("tbody tr")
         expect(rows).to_have_count(1)
