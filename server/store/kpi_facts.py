@@ -134,7 +134,7 @@ def _known(session: Session, ids: Collection[int], scope: Scope, now: datetime) 
     lost = lost.where(OperatingPeriod.started_at < scope.end, OperatingPeriod.ended_at.is_(None) | (OperatingPeriod.ended_at > scope.start))
     begun: dict[int, datetime | None] = {}
     unknown: dict[int, list[Span]] = {}
-    for row in session.execute(first.union_all(lost)):
+    for row in session.execute(first.union_all(lost)).all():
         if row.first:
             begun[row.asset_id] = row.started_at
         else:
@@ -191,7 +191,7 @@ def _costs(session: Session, ids: Collection[int], scope: Scope) -> list[Any]:
     spans = (OrderLabour.started_at.between(scope.start, scope.end), StockMovement.at.between(scope.start, scope.end))
     both = (query.where(of_orders(ids, scope), span) for query, span in zip((labour, used), spans, strict=True))
     first, second = both
-    return list(session.execute(first.union_all(second)))
+    return list(session.execute(first.union_all(second)).all())
 
 
 def total(rows: Iterable[Any], kind: str, start: datetime, end: datetime) -> Decimal:
