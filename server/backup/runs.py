@@ -103,7 +103,8 @@ def run_job(job_id: int) -> None:
     database = Database(str(settings.database_url), pool_size=1)
     try:
         with running(database, job_id) as job:
-            row = make(str(settings.database_url), settings, "nightly", utc_now())
+            reason = "nightly" if job.created_by == SYSTEM.name else "manual"
+            row = make(str(settings.database_url), settings, reason, utc_now())
             job.result = {"file": row.file, "bytes": row.bytes, "seconds": row.seconds}
     finally:
         database.close()

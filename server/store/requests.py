@@ -8,13 +8,14 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from server import audit
 from server.errors import Conflict, Invalid, NotFound
-from server.models.plant import Asset
+from server.models.plant import Asset, Site
 from server.models.requests import FaultRequest, ReportLink
 from server.models.work import WorkOrder
 from server.problems import too_many
@@ -30,7 +31,6 @@ from server.store.notifications import Message, notify, people_with
 from server.store.numbers import next_number
 from server.store.page import Page, ordering, page_of
 from server.store.parts import Wanted, matching
-from server.timestamps import rfc3339
 
 REPORTER = "fault report"  # who did it, where nobody signed in
 PER_LINK = 30
@@ -185,7 +185,13 @@ def accept(session: Session, row: FaultRequest, wish: Wish, user: Person, now: d
     after = request_states.next_state(RequestState(row.state), RequestAction.ACCEPT)
     title = (wish.title or row.words.splitlines()[0]).strip()[:TITLE_MAX]
     priority = wish.priority or PRIORITY[Feel(row.severity)]
-    new = orders.NewOrder(title=title, asset_id=row.asset_id, description=_told(row), priority=priority, proof_s=wish.proof_s)
+    new = orders.NewOrder(
+        title=title,
+        asset_id=row.asset_id,
+        description=_told(row, session.get_one(Site, row.site_id).time_zone),
+        priority=priority,
+        proof_s=wish.proof_s,
+    )
     order = orders.create_order(session, new, user, now)
     same = select(FaultRequest).where(FaultRequest.duplicate_of_id == row.id).order_by(FaultRequest.id)
     for source in [row, *session.scalars(same)]:
@@ -195,9 +201,10 @@ def accept(session: Session, row: FaultRequest, wish: Wish, user: Person, now: d
     return order
 
 
-def _told(row: FaultRequest) -> str:
+def _told(row: FaultRequest, time_zone: str) -> str:
+    at = row.created_at.astimezone(ZoneInfo(time_zone))
     who = ", ".join(word for word in (row.reporter, row.contact) if word) or "somebody without a name"
-    return f"{row.words}\n\n{row.number}, reported by {who} at {rfc3339(row.created_at)}"
+    return f"{row.words}\n\n{row.number}, reported by {who} on {at:%Y-%m-%d at %H:%M}"
 
 
 def reject(session: Session, row: FaultRequest, reason: str, user: Person, now: datetime) -> None:
