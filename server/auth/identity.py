@@ -58,7 +58,7 @@ def by_bearer(session: Session, token: str, key: bytes, now: datetime) -> Princi
         if row is not None:
             _note_use(row, now)
     else:
-        claims = jwt_tokens.decode(token, key)
+        claims = jwt_tokens.decode(token, key, now)
         found = by_login(session, claims.user_id, claims.login, now)
     if found is None:
         raise unauthorized("the token is not valid or has ended")

@@ -72,19 +72,19 @@ def forged() -> dict[str, str]:
 @pytest.mark.parametrize("name", forged())
 def test_a_forged_token_is_refused(name: str) -> None:
     with pytest.raises(Problem) as raised:
-        jwt_tokens.decode(forged()[name], KEY)
+        jwt_tokens.decode(forged()[name], KEY, datetime.now(UTC))
 
     assert raised.value.status == 401
 
 
 def test_a_token_of_ours_is_read() -> None:
-    claims = jwt_tokens.decode(jwt_tokens.encode(7, 3, KEY, datetime.now(UTC), SHIFT), KEY)
+    claims = jwt_tokens.decode(jwt_tokens.encode(7, 3, KEY, datetime.now(UTC), SHIFT), KEY, datetime.now(UTC))
 
     assert (claims.user_id, claims.login.epoch) == (7, 3)
 
 
 def test_two_tokens_of_one_person_are_two_logins() -> None:
-    one, two = (jwt_tokens.decode(jwt_tokens.encode(7, 0, KEY, datetime.now(UTC), SHIFT), KEY) for _ in range(2))
+    one, two = (jwt_tokens.decode(jwt_tokens.encode(7, 0, KEY, datetime.now(UTC), SHIFT), KEY, datetime.now(UTC)) for _ in range(2))
 
     assert one.login.id != two.login.id
 
@@ -92,4 +92,4 @@ def test_two_tokens_of_one_person_are_two_logins() -> None:
 @given(st.text(max_size=200))
 def test_no_text_is_a_token(text: str) -> None:
     with pytest.raises(Problem):
-        jwt_tokens.decode(text, KEY)
+        jwt_tokens.decode(text, KEY, datetime.now(UTC))
