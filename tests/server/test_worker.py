@@ -16,7 +16,7 @@ from realtime.codec import decode_fact
 from realtime.events import Fact, Signal, SignalName
 from realtime.settings import Settings
 from realtime.supervise import heartbeats
-from server import audit
+from server import audit_check, audit_files
 from server.database import Database
 from server.models.alerts import AlertRecord
 from server.models.outbox import Outbox
@@ -162,14 +162,15 @@ def test_the_chain_is_sealed_and_the_program_stops_at_once(
 ) -> None:
     worker = start()
     bus.add_findings([finding(plant)])
-    wait_for(lambda: audit.read_head(audit.head_path(settings)), 30, "a seal")
+    wait_for(lambda: audit_files.read_head(audit_files.head_path(settings)), 30, "a seal")
     wait_for(lambda: everything_is_told(database, bus), 10, "the facts")
 
     worker.send_signal(signal.SIGTERM)
 
     assert worker.wait(timeout=5) == 0
     with database.transaction() as session:
-        assert not audit.verify(session, audit.audit_key(settings), audit.read_head(audit.head_path(settings))).problems
+        head = audit_files.read_head(audit_files.head_path(settings))
+        assert not audit_check.verify(session, audit_files.audit_key(settings), head).problems
 
 
 def test_a_vanished_group_is_an_alarm(database: Database, plant: SmallPlant, bus: Bus, start: Start) -> None:
