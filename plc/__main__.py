@@ -10,21 +10,23 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from importlib import import_module
 
-from plc.collector import Collector, kinds_of
+from plc.collector import Collector, Seat, kinds_of
 from plc.connector import KINDS
-from plc.follow import Follower
+from plc.office import Office, office_for
+from plc.probe_desk import ProbeDesk
 from realtime import settings as settings_module
-from realtime.bus import Bus, connect
+from realtime.bus import Bus
 from realtime.errors import SettingsError
-from realtime.settings import Settings
-from realtime.supervise import Heartbeat, backoff, configure_logging, stop_event
+from realtime.supervise import backoff, configure_logging, stop_event
 
 log = logging.getLogger("plc")
 
 TURN_S = 0.5
 STOP_WITHIN_S = 4.5
 STEADY_S = 30.0
+TOOLS = {"check": "plc.check", "import": "plc.import_check", "probe": "plc.probe"}
 
 
 class Child:
@@ -68,22 +70,20 @@ class Child:
         self.process = None
 
 
-def supervise(settings: Settings, bus: Bus, stop: threading.Event) -> None:
+def supervise(office: Office, stop: threading.Event) -> None:
     """Run a child for every kind the plant has, until stop."""
-    follower = Follower(bus, settings.data_dir / "plc" / "config.json")
-    heartbeat = Heartbeat(bus, "plc")
     children: dict[str, Child] = {}
     try:
         while not stop.is_set():
-            follower.poll()
-            wanted = kinds_of(follower.snapshot) if follower.snapshot else set()
+            office.poll()
+            wanted = kinds_of(office.snapshot, is_edge=office.is_edge) if office.snapshot else set()
             for kind in wanted - children.keys():
                 children[kind] = Child(kind)
             for kind in children.keys() - wanted:
                 children.pop(kind).stop()
             for child in children.values():
                 child.keep_alive()
-            heartbeat.beat(config_version=follower.version, kinds=sorted(children))
+            office.beat(kinds=sorted(children))
             stop.wait(TURN_S)
     finally:
         for child in children.values():
@@ -106,28 +106,34 @@ def _end_with_parent(stop: threading.Event) -> None:
 
 def main(arguments: list[str]) -> int:
     """Entry point; returns the exit code."""
-    if arguments[:1] == ["check"]:
-        from plc import check  # noqa: PLC0415 - the S7 library is for those who need it
-
-        return check.main(arguments[1:])
+    if arguments[:1] and arguments[0] in TOOLS:
+        return int(import_module(TOOLS[arguments[0]]).main(arguments[1:]))  # loaded now: their libraries are for those who need them
     parser = argparse.ArgumentParser(prog="python -m plc", description=__doc__)
     parser.add_argument("--kind", choices=sorted(KINDS), help="run the sources of this kind in this process")
     options = parser.parse_args(arguments)
     configure_logging()
+    seat = None
     try:
         settings = settings_module.load()
-        settings_module.require(settings, "redis_url")
+        if not settings.sink:
+            settings_module.require(settings, "redis_url")
+        program = f"plc.{options.kind}" if options.kind else "plc"
+        seat = Seat(settings.run_dir, options.kind) if options.kind else None
+        copy = f"config-{options.kind}.json" if options.kind else "config.json"
+        office = office_for(settings, program, seat.name if seat else program, copy=copy, fetches=options.kind is None)
     except SettingsError as error:
         log.error("%s", error)  # noqa: TRY400 - one line says it
         return 2
     stop = stop_event()
-    bus = Bus(connect(settings.redis_url or ""), settings.bus_prefix, settings.bus_max_mb)
-    if options.kind is None:
-        supervise(settings, bus, stop)
+    if seat is None:
+        desk = ProbeDesk(office.outlet) if isinstance(office.outlet, Bus) else None  # an edge answers no looks
+        if desk is not None:
+            desk.start()
+        supervise(office, stop)
         return 0
     if not sys.stdin.isatty():
         _end_with_parent(stop)
-    Collector(KINDS[options.kind], settings, bus).run(stop)
+    Collector(KINDS[options.kind], settings, office, seat).run(stop)
     return 0
 
 

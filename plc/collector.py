@@ -15,19 +15,17 @@ from pathlib import Path
 from typing import IO, Any
 
 from plc.connector import KINDS, Kind
-from plc.follow import Follower
+from plc.office import BusOffice, Office
 from plc.runner import SourceRunner
 from realtime.bus import Bus
 from realtime.errors import BusUnavailable
-from realtime.lease import Lease
 from realtime.settings import Settings
 from realtime.snapshot import Snapshot, Source, Tag
-from realtime.supervise import Heartbeat
 
 log = logging.getLogger("plc.collector")
 
 TURN_S = 0.5
-LEASE_MS = 5_000
+NOT_GOOD_SHOWN = 500  # tags told one by one in a heartbeat, all sources of the process together
 
 
 class Seat:
@@ -58,27 +56,28 @@ class Seat:
 
 
 class Collector:
-    """Runs the sources of one kind until told to stop."""
+    """Runs the sources of one kind until told to stop. office: a bus stands for the office on it."""
 
-    def __init__(self, kind: Kind, settings: Settings, bus: Bus) -> None:
+    def __init__(self, kind: Kind, settings: Settings, office: Office | Bus, seat: Seat | None = None) -> None:
         self.kind = kind
         self.settings = settings
-        self.bus = bus
+        self._seat = seat or Seat(settings.run_dir, kind.name)
+        if isinstance(office, Bus):
+            copy = settings.data_dir / "plc" / f"config-{kind.name}.json"
+            office = BusOffice(office, f"plc.{kind.name}", copy, self._seat.name)
+        self.office = office
         self.runners: dict[str, SourceRunner] = {}
-        self._leases: dict[str, Lease] = {}
         self._standby: set[str] = set()
-        self._seat = Seat(settings.run_dir, kind.name)
-        self._follower = Follower(bus, settings.data_dir / "plc" / f"config-{kind.name}.json")
-        self._heartbeat = Heartbeat(bus, f"plc.{kind.name}")
+        self._share = 1.0
 
     def run(self, stop: threading.Event) -> None:
         """Until stop: follow the configuration, hold leases, keep runners alive, tell health."""
         try:
             while not stop.is_set():
-                self._follower.poll()
-                if self._follower.snapshot is not None:
-                    self._turn(self._follower.snapshot)
-                self._heartbeat.beat(config_version=self._follower.version, **self.counters())
+                self.office.poll()
+                if self.office.snapshot is not None:
+                    self._turn(self.office.snapshot)
+                self.office.beat(**self.counters())
                 stop.wait(TURN_S)
         finally:
             self.close()
@@ -90,13 +89,15 @@ class Collector:
         self._seat.leave()
 
     def _turn(self, snapshot: Snapshot) -> None:
-        wanted = {source.name: source for source in snapshot.sources if source.kind == self.kind.name and source.enabled}
+        ours = [source for source in snapshot.sources if source.enabled and is_ours(source, is_edge=self.office.is_edge)]
+        wanted = {source.name: source for source in ours if source.kind == self.kind.name}
+        self._share = 1 / max(sum(KINDS[source.kind].is_spooled for source in ours if source.kind in KINDS), 1)
         for name in [name for name in self.runners if name not in wanted]:
             log.info("%s: no longer configured", name)
             self._release(name)
         tags: dict[str, list[Tag]] = {name: [] for name in wanted}
         for tag in snapshot.tags:
-            if tag.source in tags:
+            if tag.source in tags and tag.enabled:
                 tags[tag.source].append(tag)
         for name, source in wanted.items():
             self._keep(source, tags[name])
@@ -106,28 +107,30 @@ class Collector:
 
         spool begins from the copy on disk, but never where another collector is known to have it.
         """
-        lease = self._leases.setdefault(source.name, Lease(self.bus, f"source.{source.name}", self._seat.name, LEASE_MS))
         runner = self.runners.get(source.name)
         try:
-            is_ours = lease.hold()
+            is_held = self.office.hold(source.name)
         except BusUnavailable:
             if runner is None and (source.name in self._standby or not self.kind.is_spooled):
                 return
-            is_ours = True
-        if not is_ours:
+            is_held = True
+        if not is_held:
             self._stand_by(source.name)
         elif runner is None:
             self._standby.discard(source.name)
             self._start(source, tags)
         elif not runner.is_alive:
             log.error("%s: collector thread ended; starting it again", source.name)
+            runner.stop()
             self._start(source, tags)
         else:
-            runner.update(source, tags)
+            runner.update(source, tags, self._share)
 
     def _start(self, source: Source, tags: list[Tag]) -> None:
         log.info("%s: collecting %d tags", source.name, len(tags))
-        runner = self.runners[source.name] = SourceRunner(self.kind, source, tags, self.settings, self.bus)
+        office = self.office
+        runner = SourceRunner(self.kind, source, tags, self.settings, office.outlet, share=self._share, is_edge=office.is_edge)
+        self.runners[source.name] = runner
         runner.start()
 
     def _stand_by(self, name: str) -> None:
@@ -140,19 +143,18 @@ class Collector:
 
     def _release(self, name: str) -> None:
         self.runners.pop(name).stop()
-        lease = self._leases.pop(name, None)
-        if lease is not None:
-            try:
-                lease.release()
-            except BusUnavailable as error:
-                log.debug("%s: lease runs out by itself: %s", name, error)
+        try:
+            self.office.release(name)
+        except BusUnavailable as error:
+            log.debug("%s: lease runs out by itself: %s", name, error)
 
     def counters(self) -> dict[str, Any]:
         """What /health shows: readings, drops by reason, each source's state."""
         drops: Counter[str] = Counter()
         for runner in self.runners.values():
             drops.update(runner.ledger.drops)
-        sources = {name: runner.status() for name, runner in self.runners.items()}
+        shown = max(NOT_GOOD_SHOWN // max(len(self.runners), 1), 5)
+        sources = {name: runner.status(shown) for name, runner in self.runners.items()}
         return {
             "kind": self.kind.name,
             "readings": sum(int(status["readings"]) for status in sources.values()),
@@ -163,6 +165,11 @@ class Collector:
         }
 
 
-def kinds_of(snapshot: Snapshot) -> set[str]:
-    """Kinds with at least one enabled source that a connector exists for."""
-    return {source.kind for source in snapshot.sources if source.enabled} & set(KINDS)
+def is_ours(source: Source, *, is_edge: bool) -> bool:
+    """A source that names an edge is that edge's alone; the server lists it to no other one."""
+    return is_edge or not source.config.get("edge")
+
+
+def kinds_of(snapshot: Snapshot, *, is_edge: bool = False) -> set[str]:
+    """Kinds with at least one enabled source of ours that a connector exists for."""
+    return {source.kind for source in snapshot.sources if source.enabled and is_ours(source, is_edge=is_edge)} & set(KINDS)

@@ -5,9 +5,10 @@ Timing, quality by range, batches, spool, back-off, gaps and metrics are `plc.ru
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from importlib import import_module
+from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -28,19 +29,27 @@ LinkReason = Literal[
     "protocol",
     "timeout",
     "login",
+    "security",
+    "certificate",
+    "busy",
     "config",
     "silent",
+    "stopped",
 ]
 
 
 class LinkError(SightlineError):
-    """The link to a source does not stand; detail says what happened, remedy what to do about it."""
+    """The link to a source does not stand; detail says what happened, remedy what to do about it.
 
-    def __init__(self, reason: LinkReason, detail: str, remedy: str = "") -> None:
+    quiet_s: for how long the other side had said nothing when that was noticed.
+    """
+
+    def __init__(self, reason: LinkReason, detail: str, remedy: str = "", *, quiet_s: float = 0.0) -> None:
         super().__init__(f"{detail}; {remedy}" if remedy else detail)
         self.reason = reason
         self.detail = detail
         self.remedy = remedy
+        self.quiet_s = quiet_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +123,35 @@ class Report(Protocol):
         """Tell of a tag nobody has configured."""
 
 
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One thing found by browsing. path: what to browse next, "" where there is nothing below; address: "" for a mere folder."""
+
+    name: str
+    path: str = ""
+    address: str = ""
+    kind: Literal["f64", "text", "frame", ""] = ""
+    unit: str = ""
+    value: str = ""  # as shown to the engineer who chooses
+    detail: str = ""
+
+
+@runtime_checkable
+class Browser(Protocol):
+    """What a connector also does where its protocol can tell what a device holds."""
+
+    def browse(self, path: str) -> list[Branch]:
+        """What lies below path ("" is the top) on a link that stands; raises LinkError."""
+
+
+@runtime_checkable
+class Diagnoser(Protocol):
+    """What a connector also does where single tags can be wrong while the link stands."""
+
+    def troubles(self) -> dict[str, str]:
+        """Tags that cannot be read at present: name -> what is wrong and what to do."""
+
+
 class Connector(Protocol):
     """One link to one source. Every method runs on the link's one owner thread.
 
@@ -146,43 +184,69 @@ class Connector(Protocol):
         """What /health shows of the link: PDU, jobs a cycle, revised intervals."""
 
 
+class WriteRefused(SightlineError):
+    """The device answered that it does not take the value: nothing was written."""
+
+
+class Writer(Protocol):
+    """A device open for one guarded write (plc/commands.py, which alone makes one); every method but `close` raises LinkError."""
+
+    def open(self) -> None:
+        """Connect."""
+
+    def is_running(self) -> bool | None:
+        """Whether the controller runs its program; None where it does not tell."""
+
+    def read(self, address: str) -> float:
+        """The value of now; raises ValueError where there is none."""
+
+    def write(self, address: str, value: float) -> None:
+        """Send it once, never again; raises WriteRefused. After a LinkError nobody knows what came of it."""
+
+    def close(self) -> None:
+        """Let go; never raises."""
+
+
 Make = Callable[[Source, Settings, Report], Connector]
+MakeWriter = Callable[[Mapping[str, Any]], Writer]  # of the connection as the allow-list has it
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A row of the table. is_polled: the runner keeps the grid. is_spooled: what was read outlives a bus that is away."""
+    """A row of the table: module and class of the connector. is_polled: the runner keeps the grid.
+
+    is_spooled: what was read outlives a bus that is away. The addresses are parsed by plc.addressing.<name>.
+    written_by: module and class of its Writer; "" where nothing is ever written to such a source.
+    """
 
     name: str
-    is_polled: bool
-    is_spooled: bool
-    load: Callable[[], Make]
+    made_by: str
+    is_polled: bool = False
+    is_spooled: bool = True
+    written_by: str = ""
+
+    def load(self) -> Make:
+        """The connector's class; imported now, so that the child of one kind does not carry the libraries of the others."""
+        module, _, name = self.made_by.partition(":")
+        return cast("Make", getattr(import_module(module), name))
+
+    def load_writer(self) -> MakeWriter:
+        """The Writer's class; raises LookupError where the kind has none."""
+        if not self.written_by:
+            raise LookupError(f"nothing writes to sources of kind {self.name}")
+        module, _, name = self.written_by.partition(":")
+        return cast("MakeWriter", getattr(import_module(module), name))
 
 
-def _s7() -> Make:
-    from plc.connectors.s7 import S7Connector  # noqa: PLC0415 - see KINDS
-
-    return S7Connector
-
-
-def _mqtt() -> Make:
-    from plc.connectors.mqtt import MqttConnector  # noqa: PLC0415 - see KINDS
-
-    return MqttConnector
-
-
-def _opcua() -> Make:
-    from plc.connectors.opcua import OpcuaConnector  # noqa: PLC0415 - see KINDS
-
-    return OpcuaConnector
-
-
-# loaded by name so that the child of one kind does not carry the libraries of the others
+# A protocol is one line here, its connector and its addressing; docs/connectors.md tells the rest.
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("s7", is_polled=True, is_spooled=True, load=_s7),
-        Kind("mqtt", is_polled=False, is_spooled=False, load=_mqtt),  # the broker's persistent session is the spool
-        Kind("opcua", is_polled=False, is_spooled=True, load=_opcua),
+        Kind("s7", "plc.connectors.s7:S7Connector", is_polled=True, written_by="plc.connectors.s7_write:S7Writer"),
+        Kind("mqtt", "plc.connectors.mqtt:MqttConnector", is_spooled=False),  # the broker's persistent session is the spool
+        Kind("opcua", "plc.connectors.opcua:OpcuaConnector"),
+        Kind("opcua_server", "plc.edge_server:EdgeServer"),
+        Kind("sparkplug", "plc.connectors.sparkplug:SparkplugConnector"),
+        Kind("modbus", "plc.connectors.modbus:ModbusConnector", is_polled=True),
     )
 }

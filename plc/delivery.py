@@ -1,4 +1,4 @@
-"""From a connector's columns to batches on the bus: source-time check, scaling, quality, cutting by shard, spool, quarantine.
+"""From a connector's columns to batches on the bus: source time, scaling, quality, averages, report by exception, shards, spool.
 
 It knows no protocol and keeps no time of its own but the receive time it is handed.
 """
@@ -6,138 +6,179 @@ It knows no protocol and keeps no time of its own but the receive time it is han
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
-import orjson
-import redis
 
+from plc.averages import Averages
 from plc.connector import Readings
-from plc.scaling import TagColumns
-from plc.spool import Spool
-from realtime.bus import Bus, now_ms
+from plc.ledger import Ledger
+from plc.outlet import Outlet
+from plc.scaling import Places, TagColumns
+from plc.spool import Spool, SpoolUnwritable
+from plc.standing import Standing
+from plc.thinning import Thinning
+from realtime.bus import now_ms
 from realtime.errors import BusFull, BusUnavailable
-from realtime.events import Batch, Frame, Signal, SignalName
+from realtime.events import Batch, Frame
 from realtime.snapshot import Source, Tag
 
 log = logging.getLogger("plc.delivery")
 
 OLDEST_MS = 7 * 86_400_000
 NEWEST_MS = 300_000
-QUARANTINE = "quarantine"
-QUARANTINE_KEPT = 1000
-SAMPLE_BYTES = 500
-SAMPLE_EVERY_S = 0.2  # per reason: a storm of bad payloads must not become a storm on the bus
-DISCOVERED_KEPT = 500
-DISCOVERED_AGAIN_S = 60.0
-DISCOVERED_EVERY_S = 0.1
-
-
-class Ledger:
-    """Counts what was refused, samples it to the quarantine, and tells of unknown tags; bounded in memory and rate."""
-
-    def __init__(self, bus: Bus, source: str) -> None:
-        self.bus = bus
-        self.source = source
-        self.drops: Counter[str] = Counter()
-        self._sampled: dict[str, float] = {}
-        self._discovered: dict[str, float] = {}
-        self._told = float("-inf")
-
-    def reject(self, reason: str, count: int = 1, *, topic: str = "", sample: bytes = b"") -> None:
-        """Count; keep a sample at most each SAMPLE_EVERY_S a reason."""
-        self.drops[reason] += count
-        now = time.monotonic()
-        if now - self._sampled.get(reason, float("-inf")) < SAMPLE_EVERY_S:
-            return
-        self._sampled[reason] = now
-        shown = sample[:SAMPLE_BYTES].decode("utf-8", "backslashreplace")
-        row = {"t": now_ms(), "source": self.source, "reason": reason, "topic": topic[:200], "sample": shown}
-        name = self.bus.key(QUARANTINE)
-        try:
-            pipe = self.bus.client.pipeline(transaction=False)
-            pipe.lpush(name, orjson.dumps(row))
-            pipe.ltrim(name, 0, QUARANTINE_KEPT - 1)
-            pipe.execute()
-        except redis.RedisError:
-            self.drops["quarantine_unwritten"] += 1
-
-    def discovered(self, tag: str, value: float | str) -> None:
-        """Tell the server of an unknown tag and its last value: each at most once a minute, DISCOVERED_KEPT names at most."""
-        self.drops["unknown_tag"] += 1
-        now = time.monotonic()
-        known = tag in self._discovered
-        if now - self._told < DISCOVERED_EVERY_S or (not known and len(self._discovered) >= DISCOVERED_KEPT):
-            return
-        if known and now - self._discovered[tag] < DISCOVERED_AGAIN_S:
-            return
-        self._discovered[tag] = self._told = now
-        shown = value[:100] if isinstance(value, str) else value
-        try:
-            self.bus.add_signals([Signal(SignalName.TAG_DISCOVERED, now_ms(), {"source": self.source, "tag": tag, "value": shown})])
-        except BusUnavailable:
-            del self._discovered[tag]
+BITE = 200  # batches given back at a time
+BITE_S = 0.2  # what waits may hold a live reading up this long
+LATE_MS = 5_000  # where everything goes through the spool: what waited longer than this is late
 
 
 class Delivery:
-    """Delivers one source's readings to the bus, or to the spool while the bus is away."""
+    """Delivers one source's readings to the outlet, or to the spool while it is away.
 
-    def __init__(self, bus: Bus, source: Source, ledger: Ledger, spool: Spool | None) -> None:
-        self.bus = bus
+    is_store_first: every reading goes through the spool, so that a slow line never holds a poll up; then `catch_up` sends.
+    """
+
+    def __init__(self, outlet: Outlet, source: Source, ledger: Ledger, spool: Spool | None, *, is_store_first: bool = False) -> None:
+        self.outlet = outlet
         self.source = source
         self.ledger = ledger
         self.spool = spool
+        self.is_store_first = is_store_first
         self.delivered = 0
-        self.bus_is_away = False
+        self.is_away = False
         self.columns = TagColumns([])
+        self.standing = Standing(self.columns)
+        self._thinning = Thinning([])
+        self._averages = Averages([])
+        self._draining = threading.Lock()
 
     def configure(self, source: Source, tags: Sequence[Tag]) -> None:
-        """Take a new configuration."""
+        """Take a new configuration; what is known of a tag that stays is kept."""
         self.source = source
-        self.columns = TagColumns(tags)
+        self.columns = TagColumns(tags, is_namur=bool(source.config.get("namur")))
+        self.standing = Standing(self.columns, self.standing)
+        self._thinning = Thinning(self.columns.tags, self._thinning)
+        self._averages = Averages(tags, self._averages)
 
-    def batches(self, readings: Sequence[Readings]) -> list[Batch]:
-        """Scale, check times, cut by shard."""
+    def batches(self, readings: Sequence[Readings], *, are_scaled: bool = False) -> list[Batch]:
+        """Scale (unless they are in engineering units already), check times, average, say what the history needs, cut by shard."""
         received = now_ms()
         cut: list[Batch] = []
         for part in readings:
-            kept = self._believable(part, received)
-            if len(kept):
-                cut += self._by_shard(self._scaled(kept), received)
+            taken = self._believable(self._known(part), received)
+            if not len(taken):
+                continue
+            places = self.columns.places(taken.ids)
+            if not are_scaled:
+                taken = self._scaled(taken, places)
+            self.standing.note(taken, places)
+            if self._averages.width:
+                cut += self._cut(self._averages.fold(taken), received)
+            else:
+                cut += self._by_shard(taken, places, received)
+        if self._averages.width:
+            cut += self._cut(self._averages.overdue(received), received)
+        return cut
+
+    def _cut(self, parts: Iterator[Readings], received: int) -> list[Batch]:
+        cut: list[Batch] = []
+        for part in parts:
+            places = self.columns.places(part.ids)
+            self.standing.note(part, places)
+            cut += self._by_shard(part, places, received)
         return cut
 
     def deliver(self, batches: Sequence[Batch]) -> None:
-        """Put batches on the bus; while it is away into the spool, or raise BusUnavailable / BusFull without one."""
+        """Hand batches over; into the spool while nobody takes them, or raise BusUnavailable / BusFull without one."""
         if not batches:
             return
-        try:
-            if self.spool is not None and self.spool.waiting:
-                self._drain(self.spool)
-            self.bus.add_batches(batches)
-        except (BusUnavailable, BusFull) as error:
-            if not self.bus_is_away:
-                log.warning("%s: %s; %s", self.source.name, error, "spooling" if self.spool else "not acknowledging")
-            self.bus_is_away = True
-            if self.spool is None:
-                raise
-            self.spool.put(batches)
+        if self.spool is None:
+            self._send_or_raise(batches)
+        elif self.is_store_first or self.is_away:
+            self._keep(self.spool, batches)
         else:
-            if self.bus_is_away:
-                log.info("%s: bus is back", self.source.name)
-            self.bus_is_away = False
+            try:
+                self._drain(self.spool, BITE_S)
+                self.outlet.add_batches(batches)
+            except (BusUnavailable, BusFull) as error:
+                log.warning("%s: %s; spooling", self.source.name, error)
+                self.is_away = True
+                self._keep(self.spool, batches)
         self.delivered += sum(map(len, batches))
 
-    def _drain(self, spool: Spool) -> None:
-        """Give the spool back in order, before anything new."""
-        while spool.waiting:
-            mark, batches = spool.oldest()
-            if batches:
-                self.bus.add_batches(batches, live=False)
-            spool.remove(mark)
+    def _send_or_raise(self, batches: Sequence[Batch]) -> None:
+        try:
+            self.outlet.add_batches(batches)
+        except (BusUnavailable, BusFull) as error:
+            if not self.is_away:
+                log.warning("%s: %s; not acknowledging", self.source.name, error)
+            self.is_away = True
+            raise
+        if self.is_away:
+            log.info("%s: delivering again", self.source.name)
+        self.is_away = False
+
+    def _keep(self, spool: Spool, batches: Sequence[Batch]) -> None:
+        """Into the spool; what its disk does not take is counted, never silent."""
+        try:
+            spool.put(batches)
+        except SpoolUnwritable as error:
+            spool.turn("dropping")
+            self.ledger.reject("spool_unwritten", sum(map(len, batches)), sample=str(error).encode())
+
+    def catch_up(self, budget_s: float = 1.0) -> bool:
+        """Send of what waits, for budget_s at most; True when nothing waits any more. Never raises for an outlet that is away."""
+        if self.spool is None:
+            return True
+        try:
+            is_done = self._drain(self.spool, budget_s)
+        except (BusUnavailable, BusFull) as error:
+            if not self.is_away:
+                log.warning("%s: %s; keeping what is read", self.source.name, error)
+            self.is_away = True
+            return False
+        except SpoolUnwritable as error:
+            self.ledger.reject("spool_unreadable", sample=str(error).encode())
+            return False
+        if is_done and self.is_away:
+            log.info("%s: all that waited is delivered", self.source.name)
+            self.is_away = False
+        return is_done
+
+    def _drain(self, spool: Spool, budget_s: float) -> bool:
+        """Give the spool back in order; whoever else drains it already is let be."""
+        if not spool.waiting or not self._draining.acquire(blocking=False):
+            return not spool.waiting
+        try:
+            deadline = time.monotonic() + budget_s
+            while spool.waiting and time.monotonic() < deadline:
+                mark, batches = spool.oldest(BITE)
+                self._send_waiting(batches)
+                spool.remove(mark)
+        finally:
+            self._draining.release()
+        return not spool.waiting
+
+    def _send_waiting(self, batches: Sequence[Batch]) -> None:
+        before = now_ms() - LATE_MS if self.is_store_first else float("inf")
+        late = [replace(batch, flags=batch.flags | {"late"}) for batch in batches if batch.received_ms < before]
+        if late:
+            self.outlet.add_batches(late, live=False)
+        if len(late) < len(batches):
+            self.outlet.add_batches([batch for batch in batches if batch.received_ms >= before])
+
+    def _known(self, part: Readings) -> Readings:
+        """Without readings of tags that are no longer ours: a change may have been on its way when the configuration came."""
+        places = np.minimum(self.columns.places(part.ids), max(len(self.columns.ids) - 1, 0))
+        known = self.columns.ids[places] == part.ids if len(self.columns.ids) else np.zeros(len(part), bool)
+        if known.all():
+            return part
+        self.ledger.reject("removed_tag", int(len(known) - known.sum()))
+        return take(part, known)
 
     def _believable(self, part: Readings, received: int) -> Readings:
         """Without the readings whose source time is not believable; replays may be old, nothing may be of the future."""
@@ -152,20 +193,22 @@ class Delivery:
         self.ledger.reject("clock", int(wrong.sum()), topic=f"tag {part.ids[first]}", sample=f"t={part.t[first]}".encode())
         return take(part, ~wrong)
 
-    def _scaled(self, part: Readings) -> Readings:
+    def _scaled(self, part: Readings, places: Places) -> Readings:
         if not isinstance(part.values, np.ndarray):
             return part
-        values, quality = self.columns.scale(self.columns.places(part.ids), part.values, part.quality)
-        return replace(part, values=values, quality=quality)
+        values, quality = self.columns.scale(places, part.values, part.quality)
+        return part if values is part.values and quality is part.quality else replace(part, values=values, quality=quality)
 
-    def _by_shard(self, part: Readings, received: int) -> list[Batch]:
-        shards = self.columns.shards[self.columns.places(part.ids)]
+    def _by_shard(self, part: Readings, places: Places, received: int) -> list[Batch]:
+        kept = self._thinning.kept(part, places)
+        shards = self.columns.shards[places]
         first = int(shards[0])
         if (shards == first).all():
-            return [self._batch(part, first, received)]
-        return [self._batch(take(part, shards == shard), int(shard), received) for shard in np.unique(shards)]
+            return [self._batch(part, kept, first, received)]
+        wanted = ((int(shard), shards == shard) for shard in np.unique(shards))
+        return [self._batch(take(part, of_it), None if kept is None else kept[of_it], shard, received) for shard, of_it in wanted]
 
-    def _batch(self, part: Readings, shard: int, received: int) -> Batch:
+    def _batch(self, part: Readings, kept: npt.NDArray[np.bool_] | None, shard: int, received: int) -> Batch:
         return Batch(
             shard=shard,
             received_ms=received,
@@ -177,6 +220,7 @@ class Delivery:
             values=part.values,
             kind=part.kind,
             flags=frozenset({"replay"}) if part.replay else frozenset(),
+            kept=kept,
         )
 
 

@@ -9,79 +9,21 @@ tags:
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
+from plc.addressing import kinds, mqtt_mapping
+from plc.addressing.documents import MAX_BYTES, MAX_DEPTH, mapping, mapping_of
+from plc.addressing.entries import MAX_NAME, MappedTag, read_entry, seconds
+from plc.addressing.errors import TagMapError
+from plc.addressing.overlaps import overlaps
 
-from plc.addressing import mqtt, opcua, s7
-from plc.addressing.errors import AddressError
-from realtime.errors import SightlineError
-
-MAX_BYTES = 4_000_000
 MAX_TAGS = 20_000
-MAX_DEPTH = 16
-MAX_INDENT = 100
-MAX_NAME = 64
-ROLES = frozenset({"running", "idle", "fault", "status", "fault_code", "counter", "command"})
+MAX_GROUPS = 50
+MOST_WARNINGS = 200
 DEFAULT_GROUPS = {"fast": 0.2, "normal": 1.0, "slow": 60.0}
-
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster where libyaml is there
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h)?")
-_SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
-_ENTRY_KEYS = frozenset(
-    {
-        "name",
-        "addr",
-        "address",
-        "type",
-        "unit",
-        "label",
-        "group",
-        "scale",
-        "deadband",
-        "range",
-        "low",
-        "high",
-        "role",
-        "kind",
-        "decimals",
-        "asset",
-    }
-)
-
-
-class TagMapError(SightlineError):
-    """A tag map cannot be taken; field says where, such as `tags[3].addr`."""
-
-    def __init__(self, where: str, detail: str) -> None:
-        super().__init__(f"{where}: {detail}")
-        self.field = where
-        self.detail = detail
-
-
-@dataclass(frozen=True, slots=True)
-class MappedTag:
-    """One tag as the map says it, its address canonical."""
-
-    name: str
-    address: str
-    group: str
-    unit: str = ""
-    label: str = ""
-    kind: str = "f64"
-    asset: str | None = None
-    role: str | None = None
-    decimals: int = 2
-    deadband: float = 0.0
-    scale_raw: tuple[float, float] | None = None
-    scale_eng: tuple[float, float] | None = None
-    range_low: float | None = None
-    range_high: float | None = None
-    low: float | None = None
-    high: float | None = None
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "MappedTag", "TagMap", "TagMapError", "judge", "parse", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,161 +39,74 @@ class TagMap:
     warnings: list[str] = field(default_factory=list)
 
 
-def parse_address(kind: str, text: str, type_hint: str | None = None) -> tuple[str, bool]:
-    """Canonical address and whether its value is text; raises AddressError, or TagMapError for an unknown kind."""
-    if kind == "s7":
-        address = s7.parse(text, type_hint)
-        return address.canonical(), address.is_text
-    parsers: dict[str, Callable[[str], mqtt.MqttAddress | opcua.OpcuaAddress]] = {"mqtt": mqtt.parse, "opcua": opcua.parse}
-    if kind not in parsers:
-        raise TagMapError("source.driver", f"{kind!r} is none of s7, mqtt, opcua")
-    return parsers[kind](text).canonical(), False
-
-
 def parse(text: str) -> TagMap:
     """Read a tag map; raises TagMapError naming the field."""
-    return read(_document(text))
+    return read(mapping_of(text))
 
 
 def read(document: dict[str, Any]) -> TagMap:
-    """Read a tag map that is parsed already, as a JSON body is; raises TagMapError naming the field."""
-    source = _mapping(document.get("source"), "source")
+    """Read a tag map that is parsed already, as a JSON body is; raises TagMapError naming the first wrong field."""
+    found, wrong = judge(document, None)
+    if wrong:
+        raise wrong[0]
+    return found
+
+
+def judge(document: dict[str, Any], origins: Sequence[str] | None) -> tuple[TagMap, list[TagMapError]]:
+    """Read a tag map and go on after a wrong tag: the map with the good ones, and what is wrong with the others.
+
+    origins: where in the file each entry stands ("line 12"), None = `tags[i]`. Raises TagMapError where the source itself is wrong.
+    """
+    source = mapping(document.get("source"), "source")
     kind = str(source.pop("driver", source.pop("kind", "")))
     machine = document.get("machine")
     name = str(source.pop("name", "") or (f"{machine}-{kind}" if machine else ""))
-    if not name:
-        raise TagMapError("source.name", "name the source, or the machine")
-    groups = {str(k): _seconds(v, f"groups.{k}") for k, v in _mapping(document.get("groups") or {}, "groups").items()} or dict(
-        DEFAULT_GROUPS
-    )
+    if not name or len(name) > MAX_NAME or not name.isprintable():
+        raise TagMapError("source.name", f"name the source, or the machine: 1 to {MAX_NAME} printable characters")
+    groups = _groups(document.get("groups"))
     entries = document.get("tags")
     if not isinstance(entries, list) or len(entries) > MAX_TAGS:
         raise TagMapError("tags", f"a list of at most {MAX_TAGS} tags")
+    if entries and kind not in kinds.KINDS:
+        raise TagMapError("source.driver", f"{kind[:40]!r} is none of {', '.join(kinds.KINDS)}")
+    if kind == "mqtt":
+        _check_mappings(source.get("mappings"))
+    found = TagMap(name, kind, source, groups, str(machine) if machine else None, [])
+    return found, _judge_tags(found, entries, origins)
+
+
+def _check_mappings(value: Any) -> None:
+    try:
+        mqtt_mapping.parse_all(value)
+    except mqtt_mapping.MappingError as error:
+        raise TagMapError(f"source.{error.field}", f"at character {error.position + 1}: {error.hint}") from error
+
+
+def _judge_tags(found: TagMap, entries: list[Any], origins: Sequence[str] | None) -> list[TagMapError]:
+    wrong: list[TagMapError] = []
     warnings: list[str] = []
-    tags = [_tag(entry, f"tags[{i}]", kind, groups, warnings) for i, entry in enumerate(entries)]
-    seen: set[str] = set()
-    for i, tag in enumerate(tags):
-        if tag.name in seen:
-            raise TagMapError(f"tags[{i}].name", f"{tag.name!r} stands twice")
-        seen.add(tag.name)
-    return TagMap(name, kind, source, groups, str(machine) if machine else None, tags, warnings)
+    where_of: dict[str, str] = {}
+    for i, entry in enumerate(entries):
+        where = origins[i] if origins else f"tags[{i}]"
+        try:
+            tag = read_entry(entry, where, found.kind, found.groups, warnings)
+        except TagMapError as error:
+            wrong.append(error)
+            continue
+        if tag.name in where_of:
+            wrong.append(TagMapError(f"{where}.name", f"{tag.name!r} stands twice"))
+            continue
+        where_of[tag.name] = where
+        found.tags.append(tag)
+    warnings += [f"{where_of[name]}.addr: {told}" for name, told in overlaps(found.kind, found.tags)]
+    found.warnings.extend(warnings[:MOST_WARNINGS])
+    if len(warnings) > MOST_WARNINGS:
+        found.warnings.append(f"and {len(warnings) - MOST_WARNINGS} more")
+    return wrong
 
 
-def _document(text: str) -> dict[str, Any]:
-    if len(text) > MAX_BYTES:
-        raise TagMapError("document", f"larger than {MAX_BYTES} bytes")
-    if re.search(r"(^|[\s\[,{:])[&*][A-Za-z0-9]", text):
-        raise TagMapError("document", "anchors and aliases are not taken")  # a few lines of them unfold to gigabytes
-    if _too_deep(text):
-        raise TagMapError("document", f"nested deeper than {MAX_DEPTH} levels")
-    try:
-        document = yaml.load(text, _Loader)  # noqa: S506 - both are safe loaders
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}" if mark else "document"
-        raise TagMapError(where, getattr(error, "problem", None) or "cannot be read as YAML or JSON") from error
-    return _mapping(document, "document")
-
-
-def _too_deep(text: str) -> bool:
-    """True where brackets, indentation or indicators nest beyond any tag map: libyaml recurses in C and would take the process down."""
-    depth = 0
-    for bracket in re.findall(r"[\[\]{}]", text):
-        depth += 1 if bracket in "[{" else -1
-        if depth > MAX_DEPTH:
-            return True
-    return re.search(rf"^[ \t]{{{MAX_INDENT},}}|(?:[-?:][ \t\n]+){{{MAX_DEPTH},}}", text, re.MULTILINE) is not None
-
-
-def _mapping(value: Any, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise TagMapError(where, "keys and values are expected here")
-    return {str(k): v for k, v in value.items()}
-
-
-def _seconds(value: Any, where: str) -> float:
-    found = _DURATION.fullmatch(str(value).strip())
-    if not found:
-        raise TagMapError(where, f"{value!r} is no duration such as 200ms, 1s or 5min")
-    seconds = float(found[1]) * _SECONDS[found[2] or "s"]
-    if not 0.05 <= seconds <= 86400:
-        raise TagMapError(where, "50 ms to one day")
-    return round(seconds, 6)
-
-
-def _tag(entry: Any, where: str, kind: str, groups: dict[str, float], warnings: list[str]) -> MappedTag:
-    row = _mapping(entry, where)
-    unknown = sorted(set(row) - _ENTRY_KEYS)
-    if unknown:
-        raise TagMapError(f"{where}.{unknown[0]}", "no such key")
-    name = str(row.get("name") or "")
-    if not name or len(name) > MAX_NAME or not name.isprintable():
-        raise TagMapError(f"{where}.name", f"1 to {MAX_NAME} printable characters")
-    address, is_text = _address(row, where, kind, warnings)
-    group = str(row.get("group") or ("normal" if "normal" in groups else next(iter(groups))))
-    if group not in groups:
-        raise TagMapError(f"{where}.group", f"{group!r} is none of {', '.join(groups)}")
-    role = row.get("role")
-    if role is not None and role not in ROLES:
-        raise TagMapError(f"{where}.role", f"{role!r} is none of {', '.join(sorted(ROLES))}")
-    value_kind = str(row.get("kind") or ("text" if is_text else "f64"))
-    if value_kind not in {"f64", "text", "frame"} or (is_text and value_kind != "text"):
-        raise TagMapError(f"{where}.kind", "f64, text or frame, as the address gives")
-    raw, eng = _scale(row.get("scale"), where)
-    low, high = _pair(row["range"], f"{where}.range") if row.get("range") is not None else (None, None)
-    return MappedTag(
-        name=name,
-        address=address,
-        group=group,
-        unit=str(row.get("unit") or ""),
-        label=str(row.get("label") or ""),
-        kind=value_kind,
-        asset=str(row["asset"]) if row.get("asset") else None,
-        role=role,
-        decimals=int(_number(row.get("decimals", 2), f"{where}.decimals")),
-        deadband=_number(row.get("deadband", 0.0), f"{where}.deadband"),
-        scale_raw=raw,
-        scale_eng=eng,
-        range_low=low,
-        range_high=high,
-        low=_optional(row.get("low"), f"{where}.low"),
-        high=_optional(row.get("high"), f"{where}.high"),
-    )
-
-
-def _address(row: dict[str, Any], where: str, kind: str, warnings: list[str]) -> tuple[str, bool]:
-    written = str(row.get("addr", row.get("address", "")) or "")
-    hint = str(row["type"]) if row.get("type") else None
-    try:
-        address, is_text = parse_address(kind, written, hint)
-    except AddressError as error:
-        raise TagMapError(f"{where}.addr", f"{written!r} {error}") from error
-    if kind == "s7":
-        warnings += [f"{where}.addr: {warning}" for warning in s7.parse(address).warnings()]
-    return address, is_text
-
-
-def _scale(value: Any, where: str) -> tuple[tuple[float, float] | None, tuple[float, float] | None]:
-    if value is None:
-        return None, None
-    scale = _mapping(value, f"{where}.scale")
-    raw, eng = _pair(scale.get("raw"), f"{where}.scale.raw"), _pair(scale.get("eng"), f"{where}.scale.eng")
-    if raw[0] == raw[1]:
-        raise TagMapError(f"{where}.scale.raw", "two different numbers")
-    return raw, eng
-
-
-def _pair(value: Any, where: str) -> tuple[float, float]:
-    if not isinstance(value, list) or len(value) != 2:
-        raise TagMapError(where, "two numbers such as [0, 10]")
-    return _number(value[0], where), _number(value[1], where)
-
-
-def _optional(value: Any, where: str) -> float | None:
-    return None if value is None else _number(value, where)
-
-
-def _number(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e300:
-        raise TagMapError(where, f"{value!r} is no number")
-    return float(value)
+def _groups(value: Any) -> dict[str, float]:
+    given = mapping(value or {}, "groups")
+    if len(given) > MAX_GROUPS or any(not name or len(name) > MAX_NAME or not name.isprintable() for name in given):
+        raise TagMapError("groups", f"at most {MAX_GROUPS} groups with names of 1 to {MAX_NAME} printable characters")
+    return {name: seconds(period, f"groups.{name}") for name, period in given.items()} or dict(DEFAULT_GROUPS)

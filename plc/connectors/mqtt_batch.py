@@ -12,6 +12,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 
 from plc.addressing import mqtt
+from plc.addressing.mqtt_mapping import Mapping
 from plc.connector import Readings, Report, numbers, texts
 from plc.connectors.mqtt_json import (
     MAX_MESSAGE,
@@ -25,7 +26,10 @@ from plc.connectors.mqtt_json import (
     mapped_row,
     reading_rows,
 )
+from plc.connectors.mqtt_mapping import mapped_rows
 from realtime.snapshot import Tag
+
+TOPICS_KEPT = 50_000
 
 
 class Message(NamedTuple):
@@ -82,7 +86,11 @@ class _Columns:
 class Parser:
     """Knows which topic means which tag; compiled anew when the tags change."""
 
-    def __init__(self, tags: Sequence[Tag], prefix: str, report: Report, *, no_time: bool = False) -> None:
+    def __init__(
+        self, tags: Sequence[Tag], prefix: str, report: Report, *, no_time: bool = False, mappings: Sequence[Mapping] = ()
+    ) -> None:
+        self.mappings = mappings
+        self._ruled: dict[str, tuple[Mapping, dict[str, str]] | None] = {}  # by topic
         self.prefix = prefix
         self.report = report
         self.no_time = no_time
@@ -100,7 +108,9 @@ class Parser:
                 continue
             self._by_name[tag.name] = tag
             if tag.kind == "f64":
-                self._straight[self._readings + tag.name] = self._figures[tag.name] = tag
+                self._figures[tag.name] = tag
+                if self._rule(self._readings + tag.name) is None:
+                    self._straight[self._readings + tag.name] = tag
 
     def parse(self, messages: Sequence[Message], received: int) -> list[Readings]:
         """Columns of everything good; the bad is reported by reason and stops nothing beside it."""
@@ -144,7 +154,7 @@ class Parser:
             reading = self._decode(payload)
             _check(reading, tag)
             return [reading], [tag]
-        if payload[:1] != b"[" or tag is not None or not message.topic.startswith(self._readings):
+        if payload[:1] != b"[" or tag is not None or not message.topic.startswith(self._readings) or self._rule(message.topic):
             raise Refused("not_plain")
         found = self._decode_array(payload)
         owners = [self._figures[reading.tag] for reading in found]
@@ -165,6 +175,9 @@ class Parser:
         mapped = self._mapped.get(message.topic)
         if mapped is not None:
             return [_mapped(message.payload, field, tag, received) for field, tag in mapped]
+        rule = self._rule(message.topic)
+        if rule is not None:
+            return mapped_rows(rule[0], rule[1], message.payload, self._by_name, received, no_time=self.no_time)
         topic = message.topic.removeprefix(self.prefix)
         root, _, rest = topic.partition("/")
         if root == "readings" and rest:
@@ -172,6 +185,18 @@ class Parser:
         if root == "machines" and rest:
             return machine_rows(message.payload, rest.rpartition("/")[2], self._by_name, received, no_time=self.no_time)
         return [Refused("topic")]
+
+    def _rule(self, topic: str) -> tuple[Mapping, dict[str, str]] | None:
+        """The first mapping that the topic fits, with its captures."""
+        if not self.mappings:
+            return None
+        if topic not in self._ruled:
+            if len(self._ruled) >= TOPICS_KEPT:
+                self._ruled.clear()
+            below = topic.removeprefix(self.prefix)
+            found = ((mapping, mapping.pattern.match(below)) for mapping in self.mappings)
+            self._ruled[topic] = next(((mapping, captures) for mapping, captures in found if captures is not None), None)
+        return self._ruled[topic]
 
 
 def _mapped(payload: bytes, field: str | None, tag: Tag, received: int) -> Row | Refused:

@@ -7,31 +7,59 @@ tests/plc/connectors/test_mqtt_client.py holds this file to it.
 
 from __future__ import annotations
 
+import socket
+import ssl
 import struct
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.exception import MQTTException
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from plc.connectors.mqtt_batch import Message
 
 CHUNK = 262_144
 PUBLISH, PUBACK = 0x30, 0x40
+RECEIVE_MAX = 10_000  # twice the largest batch: fewer, and the flow stalls before a batch is full
 _PUBACK_HEAD = bytes((PUBACK, 2))
 
 
 class LeanClient(mqtt.Client):
     """A client of one thread: call `loop_read` while it returns progress; messages wait in `inbox`."""
 
-    def __init__(self, client_id: str) -> None:
-        super().__init__(CallbackAPIVersion.VERSION2, client_id, clean_session=False, protocol=mqtt.MQTTv311, manual_ack=True)
+    def __init__(self, client_id: str, *, version: int = 3, keep: bool = True) -> None:
+        """version 3 (3.1.1) or 5; keep: the broker keeps the session, under this id, when we are gone."""
+        self.is_five = version == 5
+        if self.is_five:
+            super().__init__(CallbackAPIVersion.VERSION2, client_id, protocol=mqtt.MQTTv5, manual_ack=True)
+        else:
+            super().__init__(CallbackAPIVersion.VERSION2, client_id, clean_session=not keep, protocol=mqtt.MQTTv311, manual_ack=True)
+        self.on_sys: Callable[[str, bytes], None] | None = None
         self.inbox: list[Message] = []
         self.inbox_bytes = 0
         self._buffer = bytearray()
         self._topics: dict[bytes, str] = {}
+
+    def open_session(self, host: str, port: int, keepalive_s: int, *, keep_s: int) -> None:
+        """Open the socket and say hello; at version 5 the broker keeps the session keep_s seconds (0 = a new, clean one)."""
+        if not self.is_five:
+            self.connect(host, port, keepalive=keepalive_s)
+            return
+        wishes = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        wishes.SessionExpiryInterval = keep_s
+        wishes.ReceiveMaximum = RECEIVE_MAX
+        self.connect(host, port, keepalive=keepalive_s, clean_start=keep_s == 0, properties=wishes)
+
+    def follow(self, topics: Iterable[tuple[str, int]]) -> int:
+        """Subscribe to (filter, QoS) pairs; returns the packet's id. Raises ValueError for a filter that cannot be one."""
+        pairs = list(topics)
+        _, mid = self.subscribe([(topic, SubscribeOptions(qos=qos)) for topic, qos in pairs] if self.is_five else pairs)
+        return mid or 0
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
         """Take what the socket holds; MQTT_ERR_AGAIN when it held nothing."""
@@ -73,14 +101,26 @@ class LeanClient(mqtt.Client):
         body = topic_end + 2 if qos else topic_end
         if body > end or qos > 1:  # we never subscribe above QoS 1
             return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_PROTOCOL)
+        if self.is_five and body <= end:  # properties: a subscriber of ours needs none, and asked for no topic aliases
+            properties = _head(buffer, body - 1, end)
+            if properties is None or properties[0] < 0 or properties[1] > end:
+                return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_PROTOCOL)
+            body = properties[1]
         raw = buffer[start + 2 : topic_end]
         mid = buffer[topic_end] << 8 | buffer[topic_end + 1] if qos else 0
         topic = self._topics.get(raw)
         if topic is None:
+            if raw.startswith(b"$SYS/"):
+                self._tell_sys(raw, buffer[body:end])
+                return MQTTErrorCode.MQTT_ERR_SUCCESS
             topic = self._learn(raw)
         self.inbox.append(Message(topic, buffer[body:end], mid, qos, bool(command & 1)))
         self.inbox_bytes += end - start
         return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def _tell_sys(self, raw: bytes, payload: bytes) -> None:
+        if self.on_sys is not None:
+            self.on_sys(raw.decode("utf-8", "backslashreplace"), payload)
 
     def _learn(self, raw: bytes) -> str:
         topic = raw.decode("utf-8", "backslashreplace")
@@ -105,6 +145,18 @@ class LeanClient(mqtt.Client):
         except (MQTTException, struct.error, IndexError):
             rc = MQTTErrorCode.MQTT_ERR_PROTOCOL
         return self._loop_rc_handle(rc) if rc else MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def _ssl_wrap_socket(self, tcp_sock: socket.socket) -> ssl.SSLSocket:
+        """paho's leaves the socket open where the handshake fails, at every try of a link that cannot stand."""
+        assert self._ssl_context is not None
+        secured = self._ssl_context.wrap_socket(tcp_sock, server_hostname=self._host, do_handshake_on_connect=False)
+        secured.settimeout(self.connect_timeout)
+        try:
+            secured.do_handshake()
+        except OSError:
+            secured.close()
+            raise
+        return secured
 
     def take(self) -> Sequence[Message]:
         """Everything that waits, and an empty inbox."""

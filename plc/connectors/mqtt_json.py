@@ -139,7 +139,7 @@ def _reading(entry: Any, topic_tag: str, tags: dict[str, Tag], received: int, *,
         raise Refused("no_value")
     tag = tags.get(name)
     if tag is None:
-        raise Unknown(name, _any_value(entry["value"]))
+        raise Unknown(name, any_value(entry["value"]))
     check_unit(entry.get("unit"), tag)
     t = time_ms(entry.get("timestamp"), received, no_time=no_time)
     return Row(tag, t, typed_value(entry["value"], tag), sequence(entry.get("seq", 0)))
@@ -175,7 +175,7 @@ def _machine_field(name: str, value: Any, tags: dict[str, Tag], t: int, seq: int
     check_name(name)
     tag = tags.get(name)
     if tag is None:
-        raise Unknown(name, _any_value(value))
+        raise Unknown(name, any_value(value))
     return Row(tag, t, typed_value(value, tag), seq)
 
 
@@ -215,7 +215,7 @@ def time_ms(stamp: Any, received: int, *, no_time: bool) -> int:
             return received
         raise Refused("no_time")
     if isinstance(stamp, str):
-        return _text_time_ms(stamp)
+        return text_time_ms(stamp)
     if isinstance(stamp, bool) or not isinstance(stamp, int | float):
         raise Refused("time")
     return epoch_ms(stamp)
@@ -228,7 +228,8 @@ def epoch_ms(stamp: float) -> int:
     return round(stamp * 1000) if stamp < 1e11 else round(stamp)
 
 
-def _text_time_ms(stamp: str) -> int:
+def text_time_ms(stamp: str) -> int:
+    """Milliseconds UTC of an RFC 3339 time with a zone; raises Refused."""
     if len(stamp) > 40:
         raise Refused("time")
     try:
@@ -262,7 +263,8 @@ def typed_value(value: Any, tag: Tag) -> float | str:
     return float(value)
 
 
-def _any_value(value: Any) -> float | str:
+def any_value(value: Any) -> float | str:
+    """The value of a tag nobody has configured, as it is shown; raises Refused."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise Refused("value_type")
     return value[:MAX_NAME] if isinstance(value, str) else float(value)

@@ -4,33 +4,47 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from asyncua import ua
+from asyncua.ua.status_codes import StatusCodes as Codes
 
 from plc.connector import Readings, Report, bad_samples
+from plc.connectors.opcua_groups import GONE
 from plc.connectors.opcua_values import STATISTICS, Picture, ShapeError, number, picture, quality_of, stamp_ms
 from realtime.events import Frame, Quality, Reason, quality_byte
 from realtime.snapshot import Tag
 
-Change = tuple[ua.NodeId, ua.DataValue]
+Change = tuple[int, ua.DataValue]  # the number of the monitored item, what came
 
 STALE_INITIAL_MS = 5_000
 BAD_CONFIG = quality_byte(Quality.BAD, Reason.CONFIG)
 BAD_RANGE = quality_byte(Quality.BAD, Reason.RANGE)
 BAD_DEVICE = quality_byte(Quality.BAD, Reason.DEVICE)
+OVERFLOW = 0x480  # info bits of a data value: the server's queue of this item overflowed
+TOO_LARGE = frozenset({Codes.BadResponseTooLarge, Codes.BadTcpMessageTooLarge})
 
 
 class Columns:
-    """Knows which node is which tag."""
+    """Knows which monitored item is which tag, and what each last said of its state."""
 
-    def __init__(self, tags: Sequence[Tag], shapes: Mapping[str, Sequence[int]], report: Report) -> None:
+    def __init__(self, tags: Sequence[Tag], shapes: Mapping[str, Sequence[int]], report: Report, former: Columns | None = None) -> None:
         self.report = report
         self.bad_nodes: list[Tag] = []  # to be told once as bad (CONFIG)
-        self.opened_ms = 0
+        self.vanished: list[Tag] = []  # their nodes are gone or too large: to be looked for again
+        self.codes: dict[str, str] = {}  # tag name -> last status that was not good, raw and by name
+        self.untimed = 0  # values without a source time
+        self.opened_ms: int = former.opened_ms if former else 0
+        self.is_reopened: bool = former.is_reopened if former else False
+        self.skew_ms: int = former.skew_ms if former else 0
+        self.newest: dict[str, int] = dict(former.newest) if former else {}  # source time of the newest change, by polling group
         by_name = {tag.name: tag for tag in tags}
-        self._owners: dict[ua.NodeId, Tag] = {}
+        by_id = {tag.id: tag for tag in tags}
+        known = former.owners if former else {}
+        self.owners: dict[int, Tag] = {number: by_id[tag.id] for number, tag in known.items() if tag.id in by_id}
+        self._first: set[int] = set()
         self._shapes = {name: (int(shape[0]), int(shape[1])) for name, shape in shapes.items()}
         self._statistics = {
             tag.id: [(ending, by_name[f"{tag.name}.{ending}"]) for ending in STATISTICS if f"{tag.name}.{ending}" in by_name]
@@ -38,25 +52,67 @@ class Columns:
             if tag.kind == "frame"
         }
 
-    def owns(self, node: ua.NodeId, tag: Tag) -> None:
-        """Changes of this node are this tag's."""
-        self._owners[node] = tag
+    def opened(self, at_ms: int, skew_ms: int, *, again: bool) -> None:
+        """A session stands since at_ms, its server's clock is skew_ms ahead; numbers of before mean nothing any more."""
+        self.opened_ms, self.skew_ms, self.is_reopened = at_ms, skew_ms, again
+        self.owners.clear()
+        self._first.clear()
+
+    def owns(self, number: int, tag: Tag) -> None:
+        """Changes with this number are this tag's; the first is its value of now, whenever it came to be."""
+        self.owners[number] = tag
+        self._first.add(number)
 
     def readings(self, changes: Iterable[Change], received: int) -> list[Readings]:
         """Columns of the changes, in their order."""
         rows = _Rows()
-        for node, value in changes:
-            tag = self._owners.get(node)
+        for item, value in changes:
+            tag = self.owners.get(item)
             if tag is not None:
-                self._take(tag, value, self._time(value, received), rows)
+                self._take(tag, value, self._time(item, tag, value, received), rows)
+                self._note(item, tag, value)
         told, self.bad_nodes = self.bad_nodes, []
         lost = [tag for owner in told for tag in (owner, *(stat for _, stat in self._statistics.get(owner.id, ())))]
         return rows.readings() + bad_samples(lost, received, Reason.CONFIG)
 
-    def _time(self, value: ua.DataValue, received: int) -> int:
-        """Source time; a first value after subscribing that has not changed for long counts from now on: the server vouches for it."""
+    def history(self, values: Iterable[Change], received: int) -> list[Readings]:
+        """Columns of what a server kept: replays, which fill history and move nothing that is live."""
+        rows = _Rows()
+        for item, value in values:
+            tag = self.owners.get(item)
+            if tag is not None and value.SourceTimestamp is not None:
+                self._take(tag, value, stamp_ms(value, received), rows)
+        return [replace(part, replay=True) for part in rows.readings()]
+
+    def _time(self, number: int, tag: Tag, value: ua.DataValue, received: int) -> int:
+        """Source time; but the first value of a session that is older than it counts from now on: the server vouches for it."""
         t = stamp_ms(value, received)
-        return received if received - self.opened_ms < STALE_INITIAL_MS and t < self.opened_ms - STALE_INITIAL_MS else t
+        if value.SourceTimestamp is None:
+            self.untimed += 1
+        if number in self._first:
+            self._first.discard(number)
+            opened = self.opened_ms + self.skew_ms
+            if t < (opened if self.is_reopened else opened - STALE_INITIAL_MS):
+                return received + self.skew_ms
+        group = tag.group
+        self.newest[group] = max(self.newest.get(group, 0), min(t, received + self.skew_ms))
+        return t
+
+    def _note(self, number: int, tag: Tag, value: ua.DataValue) -> None:
+        """Keep what the wire has no place for; tell of a node that is gone."""
+        code = value.StatusCode.value if value.StatusCode is not None else 0
+        if not code:
+            return
+        if code & OVERFLOW == OVERFLOW:
+            self.report.reject("queue_overflow", topic=tag.name)
+        if code >> 30 == 0:
+            return
+        self.codes[tag.name] = f"0x{code:08X} {ua.StatusCode(ua.UInt32(code)).name}"
+        if code in TOO_LARGE:
+            self.report.reject("too_large", topic=tag.name)
+        if code in TOO_LARGE or code in GONE:
+            del self.owners[number]
+            self.vanished.append(tag)
 
     def _take(self, tag: Tag, value: ua.DataValue, t: int, rows: _Rows) -> None:
         quality = quality_of(value.StatusCode)

@@ -1,4 +1,4 @@
-"""One S7 connection: open, negotiate, exchange read jobs. python-snap7 carries the transport; one request is out at a time.
+"""One S7 connection: open, negotiate, exchange jobs. python-snap7 carries the transport.
 
 Not thread-safe, as python-snap7 is not: one owner thread. After any error the link must be closed: an answer that comes
 late would be taken for the next one's (PROTOCOLS.md 1.4 items 1, 2, 12). `snap7.client.Client` is not used for reads: it
@@ -9,99 +9,98 @@ from __future__ import annotations
 
 import logging
 import struct
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
 
 from snap7.connection import ISOTCPConnection
-from snap7.datatypes import S7Area
 from snap7.error import S7ConnectionError, S7Error, S7ProtocolError, S7TimeoutError
 from snap7.s7protocol import S7Protocol
 
 from plc.connector import LinkError
+from plc.connectors.s7_wire import parse_read_reply, read_request, sequence_of
 from plc.planner import Item
+from realtime.bus import now_ms
 
 logging.getLogger("snap7").setLevel(logging.ERROR)  # its one-line-a-connection chatter says less than ours
 
 PDU_ASKED = 960
 PDU_LEAST = 112  # below it not even one item of 64 bytes fits
-AREAS = {"DB": int(S7Area.DB), "M": int(S7Area.MK), "I": int(S7Area.PE), "Q": int(S7Area.PA)}
-OK = 0xFF
-ITEM_ERRORS = {
-    0x01: "hardware fault",
-    0x03: "access to it is not allowed",
-    0x05: "address out of range",
-    0x06: "data type not supported",
-    0x07: "data type inconsistent",
-    0x0A: "object does not exist",
-}
-FUNCTION_REFUSED = {0x8104, 0x8304, 0x8402}  # what CPUs answer while PUT/GET is off
-PUT_GET_REMEDY = (
-    "in TIA Portal open the CPU's properties > Protection & Security > Connection mechanisms, "
-    'tick "Permit access with PUT/GET communication from remote partner", compile and download'
-)
+JOBS_MOST = 8  # the most any CPU grants
+GARBLED = (S7Error, IndexError, KeyError, TypeError, ValueError, struct.error)  # what the library's parsers raise on hostile bytes
+T = TypeVar("T")
 SLOT_REMEDY = "S7-1200/1500: rack 0, slot 1 (or 0); S7-300: slot 2; S7-400: the slot shown in the hardware configuration"
 
 
-def item_error(code: int) -> str:
-    """What an item's return code means."""
-    return f"{ITEM_ERRORS.get(code, 'unknown error')} (0x{code:02x})"
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one job brought: the bytes of each item or its return code; t_ms is our clock at the middle of the job."""
+
+    job: int
+    items: list[bytes | int]
+    t_ms: int
 
 
-def parse_read_reply(pdu: bytes, sequence: int, count: int) -> list[bytes | int]:
-    """The data of each item, or its return code where it failed. Raises LinkError on anything but the answer awaited.
+class _Connection(ISOTCPConnection):
+    """The library's transport with one deadline for a whole answer: its own begins anew with every byte that trickles in."""
 
-    Lengths are the sender's claim and are checked against what is there.
-    """
-    if len(pdu) < 12 or pdu[0] != 0x32 or pdu[1] not in (2, 3):
-        raise LinkError("protocol", "answer is no S7 response")
-    answered, parameters, data, error = struct.unpack_from(">HHHH", pdu, 4)
-    if answered != sequence:
-        raise LinkError("protocol", f"answer {answered} to request {sequence}")
-    if error:
-        raise refused(error)
-    if 12 + parameters + data > len(pdu) or parameters < 2:
-        raise LinkError("protocol", "answer is cut short")
-    if pdu[12] != 4 or pdu[13] != count:
-        raise LinkError("protocol", f"{pdu[13]} items answered of {count} asked")
-    return _items(pdu[12 + parameters : 12 + parameters + data], count)
+    deadline = 0.0
 
+    def arm(self) -> None:
+        """What is sent now, and the answer awaited next, must be through within the timeout."""
+        self.deadline = time.monotonic() + self.timeout
+        if self.socket is not None:
+            self.socket.settimeout(self.timeout)
 
-def refused(error: int) -> LinkError:
-    """The LinkError for an error word in the header of an answer."""
-    if error in FUNCTION_REFUSED:
-        return LinkError("put_get", f"the CPU refuses reads (0x{error:04x}): PUT/GET access is off", PUT_GET_REMEDY)
-    return LinkError("protocol", f"the CPU answers error 0x{error:04x}")
+    def send_data(self, data: bytes) -> None:
+        self.arm()
+        super().send_data(data)
 
+    def _iso_connect(self) -> None:
+        self.arm()
+        super()._iso_connect()
 
-def _items(data: bytes, count: int) -> list[bytes | int]:
-    found: list[bytes | int] = []
-    at = 0
-    for number in range(count):
-        if at + 4 > len(data):
-            raise LinkError("protocol", f"item {number + 1} of {count} is missing")
-        code, size_code, length = struct.unpack_from(">BBH", data, at)
-        at += 4
-        if code != OK:
-            found.append(code)
-            continue
-        size = (length + 7) // 8 if size_code in (3, 4, 5) else length
-        if at + size > len(data):
-            raise LinkError("protocol", f"item {number + 1} of {count} is cut short")
-        found.append(data[at : at + size])
-        at += size + size % 2
-    return found
+    def _recv_exact(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            left = self.deadline - time.monotonic()
+            if self.socket is None or left <= 0:
+                raise S7TimeoutError("Receive timeout")
+            self.socket.settimeout(left)
+            try:
+                part = self.socket.recv(size - len(data))
+            except TimeoutError as error:
+                raise S7TimeoutError("Receive timeout") from error
+            except OSError as error:
+                raise S7ConnectionError(f"Receive error: {error}") from error
+            if not part:
+                raise S7ConnectionError("Connection closed by peer")
+            data += part
+        return data
 
 
 class S7Link:
-    """An open connection; pdu is what was negotiated, jobs counts requests."""
+    """An open connection; pdu is what was negotiated, granted the jobs the CPU takes at once, jobs counts requests."""
 
-    def __init__(self, host: str, port: int, rack: int, slot: int, *, timeout_s: float = 2.0, pdu: int = PDU_ASKED) -> None:
+    def __init__(
+        self, host: str, port: int, rack: int, slot: int, *, timeout_s: float = 2.0, pdu: int = PDU_ASKED, max_jobs: int = 1
+    ) -> None:
         self.where = f"{host}:{port} rack {rack} slot {slot}"
         self.pdu = pdu
-        self.granted = 1  # jobs the CPU takes at once; we send one
+        self.granted = 1
         self.jobs = 0
+        self.max_jobs = max(1, min(max_jobs, JOBS_MOST))
         self._timeout_s = timeout_s
+        self._sequence = 0
         self._protocol = S7Protocol()
-        self._connection = ISOTCPConnection(host, port, remote_tsap=0x0100 | rack << 5 | slot)
+        self._connection = _Connection(host, port, remote_tsap=0x0100 | rack << 5 | slot)
+
+    @property
+    def window(self) -> int:
+        """Jobs that may be out at a time: as configured, never more than granted."""
+        return min(self.max_jobs, self.granted)
 
     def open(self) -> None:
         """Connect and negotiate; raises LinkError with the remedy."""
@@ -112,9 +111,12 @@ class S7Link:
             raise self._no_connection(error) from error
         try:
             self._negotiate()
-        except (S7Error, LinkError) as error:
+        except GARBLED as error:
             self.close()
             raise LinkError("wrong_slot", f"{self.where}: connected, but there is no CPU: {error}", SLOT_REMEDY) from error
+        except LinkError:
+            self.close()
+            raise
 
     def _no_connection(self, error: S7Error) -> LinkError:
         cause = error.__context__
@@ -124,37 +126,84 @@ class S7Link:
             )
         if isinstance(cause, OSError) and "TCP connection failed" in str(error):
             return LinkError("no_route", f"{self.where}: no route ({cause})", "check the address, the cable, the subnet and the firewall")
+        if isinstance(cause, UnicodeError | OverflowError):
+            return LinkError("config", f"{self.where}: {cause}", "check host and port of the source")
         if "TPKT" in str(error):
             return LinkError("protocol", f"{self.where}: what answers is no S7 CPU ({error})", "check address and port; S7 listens on 102")
         return LinkError("wrong_slot", f"{self.where}: the device answers but refuses rack and slot ({error})", SLOT_REMEDY)
 
     def _negotiate(self) -> None:
-        self._connection.send_data(self._protocol.build_setup_communication_request(1, 1, self.pdu))
+        terms = self.ask(self._protocol.build_setup_communication_request(self.max_jobs, self.max_jobs, self.pdu))["parameters"]
+        pdu, jobs = int(terms["pdu_length"]), min(int(terms["max_amq_caller"]), int(terms["max_amq_callee"]))
+        if pdu < PDU_LEAST:
+            raise LinkError("protocol", f"{self.where}: a PDU of {pdu} bytes was negotiated", "at least 112 are needed: check the CPU")
+        self.pdu = min(pdu, self.pdu)  # more than asked is no grant
+        self.granted = max(jobs, 1)
+
+    @property
+    def builder(self) -> S7Protocol:
+        """Builds requests of services other than reading, for `ask`."""
+        return self._protocol
+
+    def ask(self, request: bytes) -> dict[str, Any]:
+        """One request of another service and its answer as the library parses it; raises what `GARBLED` lists.
+
+        After S7TimeoutError or S7ConnectionError the link must be closed; after the others the CPU has answered: it cannot or will not.
+        """
+        self.jobs += 1
+        self._connection.send_data(request)
         reply = self._protocol.parse_response(self._connection.receive_data())
-        self._protocol.validate_pdu_reference(reply["sequence"])
-        terms = reply["parameters"] or {}
-        self.pdu = int(terms.get("pdu_length", 0))
-        self.granted = int(terms.get("max_amq_caller", 1))
-        if self.pdu < PDU_LEAST:
-            raise LinkError("protocol", f"a PDU of {self.pdu} bytes was negotiated")
+        try:
+            self._protocol.validate_pdu_reference(reply["sequence"])
+        except S7Error as error:
+            raise S7ConnectionError(f"an answer to another request: {error}") from error
+        return reply
 
     def read(self, items: Sequence[Item]) -> list[bytes | int]:
         """One job: the bytes of each item, or its return code. Raises LinkError; close the link then."""
-        wanted = [(AREAS[item.area], item.db, item.start, item.length) for item in items]
-        request = self._protocol.build_multi_read_request(wanted)
+        return next(iter(self.exchange([items]))).items
+
+    def exchange(self, jobs: Sequence[Sequence[Item]]) -> Iterator[Answer]:
+        """Send every job, `window` of them at a time; answers as they come. Raises LinkError; close the link then."""
+        waiting: dict[int, tuple[int, int]] = {}  # sequence -> job, ms when sent
+        sent = 0
+        while sent < len(jobs) or waiting:
+            while sent < len(jobs) and len(waiting) < self.window:
+                waiting[self._send(jobs[sent])] = (sent, now_ms())
+                sent += 1
+            pdu = self._receive()
+            sequence = self._read(sequence_of, pdu)
+            if sequence not in waiting:
+                raise LinkError("protocol", f"{self.where}: answer {sequence} to request {', '.join(map(str, waiting))}")
+            job, started = waiting.pop(sequence)
+            found = self._read(partial(parse_read_reply, items=jobs[job]), pdu)
+            yield Answer(job, found, (started + now_ms()) // 2)
+
+    def _send(self, items: Sequence[Item]) -> int:
+        self._sequence = self._sequence % 65535 + 1
         self.jobs += 1
         try:
-            self._connection.send_data(request)
-            reply = self._connection.receive_data()
+            self._connection.send_data(read_request(self._sequence, items))
+        except S7Error as error:
+            raise LinkError("protocol", f"{self.where}: {error}", "the link is opened anew") from error
+        return self._sequence
+
+    def _receive(self) -> bytes:
+        self._connection.arm()
+        try:
+            return self._connection.receive_data()
         except S7TimeoutError as error:
-            raise LinkError("timeout", f"{self.where}: no answer within {self._timeout_s} s") from error
+            remedy = "check the network, and how many connections the CPU serves"
+            raise LinkError("timeout", f"{self.where}: no answer within {self._timeout_s:g} s", remedy) from error
         except (S7ConnectionError, S7ProtocolError) as error:
             raise LinkError("protocol", f"{self.where}: {error}") from error
-        found = parse_read_reply(reply, self._protocol.sequence, len(items))
-        for item, data in zip(items, found, strict=True):
-            if isinstance(data, bytes) and len(data) != item.length:
-                raise LinkError("protocol", f"{self.where}: {len(data)} bytes answered of {item.length} asked")
-        return found
+
+    def _read(self, parse: Callable[[bytes], T], pdu: bytes) -> T:
+        """What a parser makes of an answer; its LinkError with the place named."""
+        try:
+            return parse(pdu)
+        except LinkError as error:
+            raise LinkError(error.reason, f"{self.where}: {error.detail}", error.remedy) from error
 
     def close(self) -> None:
         """Drop the connection."""

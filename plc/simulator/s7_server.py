@@ -1,5 +1,6 @@
-"""The press line as an S7 controller: DB10 on a python-snap7 server, bound to loopback.
+"""The press line as an S7 controller: DB10 and the memory bits on a python-snap7 server, bound to loopback.
 
+M20.7 is maint_request, which people may ask for by a guarded write (docs/plc-writes.md); the press only notes it.
 DB10: 0.0 running BOOL, 2 status and 4 fault_code INT, 6 cycles DINT, 10 pressure, 14 oil_temperature, 18 motor_current REAL, 22 stroke INT.
 """
 
@@ -7,9 +8,12 @@ from __future__ import annotations
 
 import logging
 import struct
+import threading
+from typing import Any
 
+from snap7.datatypes import S7Area, S7WordLen
 from snap7.error import S7Error
-from snap7.server import Server
+from snap7.server import CPUState, Server
 from snap7.type import SrvArea
 
 from plc.simulator.plant import Plant
@@ -18,8 +22,40 @@ log = logging.getLogger("simulator.s7")
 
 DB = 10
 DB_SIZE = 24
+MEMORY_BITS = 64  # bytes
 EVERY_MS = 100
 STROKE_RAW, STROKE_MM = 27648.0, 400.0  # the analogue input card's full scale
+
+
+class Controller(Server):
+    """A python-snap7 server that does two things as a CPU does them: a BIT write changes one bit, and it tells RUN from STOP."""
+
+    def __init__(self) -> None:
+        super().__init__(log=False)
+        self._asked = threading.local()
+
+    def _parse_address_specification(self, addr_spec: bytes) -> dict[str, Any]:
+        found: dict[str, Any] = super()._parse_address_specification(addr_spec)
+        self._asked.bit = addr_spec[11] & 7 if found.get("word_len") == S7WordLen.BIT else None
+        return found
+
+    def _write_to_memory_area(self, area: S7Area, db_number: int, start: int, write_data: bytearray) -> bool:
+        bit: int | None = self._asked.bit
+        if bit is None:
+            return bool(super()._write_to_memory_area(area, db_number, start, write_data))
+        memory = self.memory_areas.get((area, db_number))
+        if memory is None or start >= len(memory):
+            return False
+        with self.area_locks[area, db_number]:
+            memory[start] = memory[start] | 1 << bit if write_data[0] & 1 else memory[start] & ~(1 << bit)
+        return True
+
+    def _get_szl_data(self, szl_id: int, szl_index: int) -> bytes | None:
+        if szl_id != 0x0424:
+            found: bytes | None = super()._get_szl_data(szl_id, szl_index)
+            return found
+        mode = 0x08 if self.cpu_state == CPUState.RUN else 0x04
+        return struct.pack(">HHHBB16x", 20, 1, 0x5144, 0xFF, mode)  # one record: event, priority, mode of operation
 
 
 class PressController:
@@ -31,6 +67,7 @@ class PressController:
         self.plant = plant
         self.port = port
         self.memory = bytearray(DB_SIZE)
+        self.bits = bytearray(MEMORY_BITS)
         self._server: Server | None = None
         self._written = 0
 
@@ -42,8 +79,9 @@ class PressController:
     def start(self, now: int) -> None:
         """Open the port; raises OSError when it cannot."""
         self._write(now)
-        server = Server(log=False)  # a new one each time: an old one's client threads must not wake up again
+        server = Controller()  # a new one each time: an old one's client threads must not wake up again
         server.register_area(SrvArea.DB, DB, self.memory)
+        server.register_area(SrvArea.MK, 0, self.bits)
         try:
             server.start_to("127.0.0.1", self.port)
         except S7Error as error:

@@ -1,6 +1,6 @@
-"""The native (C) snap7 server of python-snap7 1.4.1, run in tests/peers/.venv. Serves DB numbers given as JSON {number: hex} on stdin.
+"""The native (C) snap7 server of python-snap7 1.4.1, run in tests/peers/.venv.
 
-Prints the port it listens on; ends when stdin closes.
+Serves DB numbers given as JSON {number: hex} on stdin, at most "pdu" bytes a PDU. Prints the port it listens on; ends when stdin closes.
 """
 
 import ctypes
@@ -9,7 +9,9 @@ import socket
 import sys
 
 from snap7.server import Server
-from snap7.types import srvAreaDB, srvAreaMK
+from snap7.types import PDURequest, srvAreaCT, srvAreaDB, srvAreaMK, srvAreaTM
+
+OTHERS = {"M": srvAreaMK, "T": srvAreaTM, "C": srvAreaCT}
 
 
 def free_port() -> int:
@@ -21,13 +23,16 @@ def free_port() -> int:
 def main() -> None:
     blocks = json.loads(sys.stdin.readline())
     server = Server(log=False)
+    pdu = blocks.pop("pdu", None)
+    if pdu:
+        server.set_param(PDURequest, pdu)
     held = []  # the server keeps pointers into these
     for number, hexed in blocks.items():
         raw = bytes.fromhex(hexed)
         area = (ctypes.c_uint8 * len(raw)).from_buffer_copy(raw)
         held.append(area)
-        if number == "M":
-            server.register_area(srvAreaMK, 0, area)
+        if number in OTHERS:
+            server.register_area(OTHERS[number], 0, area)
         else:
             server.register_area(srvAreaDB, int(number), area)
     port = free_port()

@@ -108,14 +108,12 @@ class Tap:
 class Program:
     """`python -m plc ...` as a subprocess; stderr is kept."""
 
-    def __init__(self, environment: dict[str, str], *arguments: str) -> None:
+    def __init__(self, environment: dict[str, str], *arguments: str, python: str | Path = sys.executable) -> None:
         log = Path(environment["DATA_DIR"])
         log.mkdir(parents=True, exist_ok=True)
         self.log = log / f"plc-{time.monotonic_ns()}.log"
         with self.log.open("wb") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "plc", *arguments], env=environment, cwd=ROOT, stderr=out, stdin=subprocess.PIPE
-            )
+            self.process = subprocess.Popen([python, "-m", "plc", *arguments], env=environment, cwd=ROOT, stderr=out, stdin=subprocess.PIPE)
 
     @property
     def said(self) -> str:
@@ -212,6 +210,9 @@ class Publisher:
         self.client.loop_stop()
 
 
+NOT_TOLD = bytes((0, 1, 0x12, 8, 0x12, 0x84, 1, 1, 0, 0, 0xD4, 0x01, 0x0A, 0, 0, 0))
+
+
 class RogueS7:
     """An S7 server that answers as the given PLC would in trouble: `behave` maps a request's parameters to reply bytes."""
 
@@ -254,6 +255,9 @@ class RogueS7:
             return False
         request = body[3:]
         sequence = int.from_bytes(request[4:6], "big")
+        if request[1] == 7:  # a question for the CPU's state: not told
+            connection.sendall(tpkt(bytes((2, 0xF0, 0x80)) + struct.pack(">BBHHHH", 0x32, 7, 0, sequence, 12, 4) + NOT_TOLD))
+            return True
         if request[10] == 0xF0:  # set-up
             connection.sendall(s7_reply(sequence, struct.pack(">BBHHH", 0xF0, 0, 1, 1, self.pdu), b""))
             return True
@@ -265,6 +269,7 @@ class RogueS7:
 
     def close(self) -> None:
         """Stop listening and drop all."""
+        self._listener.shutdown(socket.SHUT_RDWR)  # else the thread that waits there still accepts one
         self._listener.close()
         for connection in self._open:
             connection.close()

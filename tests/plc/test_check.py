@@ -9,11 +9,13 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+from snap7.type import SrvArea
 
 from plc import check as program
 from plc.addressing import s7
 from plc.connector import LinkError
 from tests.plc.harness import Plc, RogueS7, free_port, read_reply, s7_reply
+from tests.plc.hostile_s7 import HostileS7
 
 Answer = Callable[[int, bytes], bytes | None]
 
@@ -155,3 +157,80 @@ def test_a_wrong_address_is_pointed_at(capsys: pytest.CaptureFixture[str]) -> No
 
     assert code == 2
     assert capsys.readouterr().err.splitlines()[1] == "      ^ a bit .0 to .7"
+
+
+def said(capsys: pytest.CaptureFixture[str], plc: Plc | HostileS7, *arguments: str) -> tuple[int, list[str]]:
+    """Exit code and lines of `plc check` on a server."""
+    code = program.main(["--host", "127.0.0.1", "--port", str(plc.port), "--timeout", "0.5", *arguments])
+    printed = capsys.readouterr()
+    return code, (printed.out + printed.err).splitlines()
+
+
+def test_the_bytes_of_an_area_are_shown(capsys: pytest.CaptureFixture[str], plc: Plc) -> None:
+    plc.blocks[1][32:50] = b"Sightline\0\x01\xff" + bytes(6)
+    plc.areas[SrvArea.MK][2] = 0xAB
+
+    assert said(capsys, plc, "--area", "DB1", "--from", "32", "--length", "18") == (
+        0,
+        ["    32  53 69 67 68 74 6c 69 6e 65 00 01 ff 00 00 00 00  Sightline.......", f"    48  {'00 00':47}  .."],
+    )
+    assert said(capsys, plc, "--area", "m", "--from", "2", "--length", "1")[1][0].split() == ["2", "ab", "."]
+    assert said(capsys, plc, "--area", "E", "--length", "2")[0] == said(capsys, plc, "--area", "A", "--length", "2")[0] == 0
+
+
+def test_more_than_one_job_of_bytes_comes_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    server = HostileS7({(0x84, 7): bytearray(n % 251 for n in range(2000))}, pdu=240)
+
+    code, lines = said(capsys, server, "--area", "DB7", "--length", "2000")
+    server.close()
+
+    assert code == 0
+    assert bytes.fromhex("".join(line[8:56].replace(" ", "") for line in lines)) == bytes(n % 251 for n in range(2000))
+
+
+def test_timers_and_counters_are_shown_by_number(capsys: pytest.CaptureFixture[str]) -> None:
+    server = HostileS7({(0x1D, 0): bytearray(range(20)), (0x1C, 0): bytearray(range(20))})
+
+    timers, counters = (said(capsys, server, "--area", area, "--from", "3", "--length", "2") for area in ("T", "Z"))
+    server.close()
+
+    assert timers == counters == (0, [f"     3  {'06 07 08 09':47}  ...."])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "start"),
+    [
+        (("--area", "DB9"), 1, "db_missing: "),
+        (("--area", "DB1", "--length", "300"), 1, "out_of_range: "),
+        (("--area", "X"), 2, "'X': areas are DB<number>, I (E), Q (A), M, T and C (Z)"),
+        (("--area", "DB0"), 2, "'DB0': DB number 1 to 65535"),
+        (("--area", "DB1", "--from", "-1"), 2, "from 0 to 65535"),
+    ],
+)
+def test_an_area_that_cannot_be_read_says_why(
+    capsys: pytest.CaptureFixture[str], plc: Plc, arguments: tuple[str, ...], code: int, start: str
+) -> None:
+    ended, lines = said(capsys, plc, *arguments)
+
+    assert ended == code
+    assert lines[0].startswith(start)
+
+
+def test_the_blocks_are_listed(capsys: pytest.CaptureFixture[str], plc: Plc) -> None:
+    assert said(capsys, plc, "--blocks") == (0, ["DB1  256 bytes"])
+
+
+def test_a_cpu_in_stop_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    server = HostileS7({(0x84, 1): bytearray(8)})
+    server.state = 0x04
+
+    code, lines = said(capsys, server, "DB1.DBD0:REAL")
+    server.close()
+
+    assert code == 1
+    assert lines[0].startswith("stopped: ")
+    assert "switch it to RUN" in lines[1]
+
+
+def test_an_array_is_shown_whole(capsys: pytest.CaptureFixture[str], plc: Plc) -> None:
+    assert said(capsys, plc, "DB1,INT0.3")[1][0] == "DB1.DBW0:INT[3] = [0.0, 0.0, 0.0]"

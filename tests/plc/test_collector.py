@@ -23,6 +23,7 @@ from tests.waiting import wait_for
 
 COMM = quality_byte(Quality.BAD, Reason.COMM)
 CONFIG = quality_byte(Quality.BAD, Reason.CONFIG)
+STALE = quality_byte(Quality.UNCERTAIN, Reason.STALE)
 MQTT = Source(id=2, name="broker", kind="mqtt")
 
 
@@ -88,7 +89,9 @@ def test_a_wrong_address_is_bad_and_stops_no_other(plc: Plc, bus: Bus, tap: Tap,
 
     with collecting(plc_environment, bus, [plc.source()], tags):
         wait_for(lambda: len(tap.good(1)) > 3, what="readings of the good tag")
+        told = wait_for(lambda: [shown for body in tap.health() if (shown := body["sources"]["plc"]["troubles"])], what="health")
 
+    assert {name: said.split(":")[0] for name, said in told[0].items()} == {"beyond": "out_of_range", "missing": "db_missing"}
     assert {number: {s.quality for s in tap.samples(number)} for number in (1, 2, 3, 4)} == {1: {0}, 2: {CONFIG}, 3: {CONFIG}, 4: {CONFIG}}
     assert tap.signals(SignalName.SOURCE_LOST) == []
 
@@ -205,7 +208,7 @@ def test_a_plc_that_hangs_is_lost_and_its_late_answer_is_never_a_value(bus: Bus,
     rogue.close()
 
     assert lost[0].data["reason"] == "timeout"
-    assert [sample.quality for sample in tap.samples(1) if sample.quality] == [COMM]
+    assert [sample.quality for sample in tap.samples(1) if sample.quality] == [STALE, COMM]
 
 
 def test_lost_broker_is_told_once_and_the_session_goes_on(

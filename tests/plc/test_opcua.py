@@ -138,11 +138,10 @@ class Refusals:
 )
 def test_null_or_another_type_than_the_tags_is_bad(value: ua.Variant, reason: Reason, refusals: list[str]) -> None:
     report = Refusals()
-    node = ua.NodeId("power", 2)
     columns = Columns(TAGS, {}, report)
-    columns.owns(node, TAGS[0])
+    columns.owns(7, TAGS[0])
 
-    (made,) = columns.readings([(node, ua.DataValue(value))], now_ms())
+    (made,) = columns.readings([(7, ua.DataValue(value))], now_ms())
 
     assert is_nan(made.values[0])
     assert made.quality[0] == quality_byte(Quality.BAD, reason)

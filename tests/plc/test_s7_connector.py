@@ -52,6 +52,16 @@ VALUES: list[tuple[str, bytes, Any]] = [
     ("DB1.DBW60:DATE", struct.pack(">H", 36), "1990-02-06"),
     ("DB1.DBB62:DT", bytes.fromhex("2611200801025678"), "2026-11-20T08:01:02.567"),
     ("DB1.DBB70:DTL", struct.pack(">HBBBBBBI", 2026, 11, 20, 6, 8, 1, 2, 250_000_000), "2026-11-20T08:01:02.250"),
+    ("DB1.DBW82:WCHAR", "\u00c4".encode("utf-16-be"), "\u00c4"),
+    ("DB1.DBB84:WSTRING[4]", struct.pack(">HH", 4, 2) + "\u03a9m".encode("utf-16-be") + bytes(4), "\u03a9m"),
+    ("DB1.DBB96:LTIME", struct.pack(">q", -1_500_000), -1.5),
+    ("DB1.DBB104:LTOD", struct.pack(">Q", 3_600_000_500_000), 3_600_000.5),
+    ("DB1.DBB112:LDT", struct.pack(">q", 1_795_000_000_123_456_789), "2026-11-18T11:06:40.123456"),
+    ("DB1.DBB120:LINT", struct.pack(">q", -(2**40)), -(2.0**40)),
+    ("DB1.DBB128:ULINT", struct.pack(">Q", 2**53), 2.0**53),
+    ("DB1.DBB136:USINT", b"\xff", 255.0),
+    ("DB1.DBB138:CHAR[6]", b"ABC\0\0\0", "ABC"),
+    ("DB1.DBW144:WCHAR[2]", "\u00c4b".encode("utf-16-be"), "\u00c4b"),
 ]
 
 
@@ -93,6 +103,42 @@ def test_inputs_outputs_and_memory_bits_are_read_too(plc: Plc) -> None:
     made.close()
 
     assert found == {1: (1.0, 0), 2: (-7.0, 0), 3: (1.0, 0), 4: (0.0, 0)}
+
+
+@pytest.mark.parametrize(
+    ("address", "raw", "shown"),
+    [
+        ("DB1.DBW200:INT[3]", struct.pack(">3h", -1, 0, 32767), [-1.0, 0.0, 32767.0]),
+        ("DB1.DBB200:BYTE[3]", b"\x00\x7f\xff", [0.0, 127.0, 255.0]),
+        ("DB1.DBW200:UINT[2]", struct.pack(">2H", 1, 65535), [1.0, 65535.0]),
+        ("DB1.DBD200:REAL[2]", struct.pack(">2f", 1.5, -2.5), [1.5, -2.5]),
+        ("DB1.DBB200:LREAL[2]", struct.pack(">2d", 1.5, -2.5), [1.5, -2.5]),
+    ],
+)
+def test_an_array_is_a_frame_and_makes_its_figures(plc: Plc, address: str, raw: bytes, shown: list[float]) -> None:
+    plc.blocks[1][200 : 200 + len(raw)] = raw
+    figures = [tag(2, "A.min", "plc", virtual=True), tag(3, "A.max", "plc", virtual=True), tag(4, "A.mean", "plc", virtual=True)]
+    made, _ = connector(plc, [tag(1, "A", "plc", address, kind="frame", unit="bar"), *figures])
+
+    numbers, frames = made.read("normal", 0)
+    made.close()
+
+    assert frames.values[0].array().tolist() == [shown]
+    assert frames.values[0].unit == "bar"
+    assert numbers.values.tolist() == [min(shown), max(shown), sum(shown) / len(shown)]
+
+
+def test_an_array_longer_than_the_pdu_is_one_frame_in_engineering_units(plc: Plc) -> None:
+    plc.blocks[1][:240] = struct.pack(">120h", *range(120))
+    whole = tag(1, "A", "plc", "DB1,INT0.120", kind="frame", scale_raw=(0, 100), scale_eng=(0.0, 10.0))
+    made = S7Connector(plc.source(pdu=128, max_jobs=4), settings_module.load({}, None), Refusals())
+    made.plan([whole])
+    made.connect()
+
+    (frames,) = made.read("normal", 0)
+    made.close()
+
+    assert frames.values[0].array()[0].tolist() == pytest.approx([n / 10 for n in range(120)])
 
 
 @pytest.mark.parametrize(
@@ -148,6 +194,6 @@ def test_one_request_is_out_at_a_time_and_the_pdu_is_the_negotiated_one(plc: Plc
     made, report = connector(plc, [tag(n, f"t{n}", "plc", f"DB1.DBD{4 * n}:REAL") for n in range(60)])
     made.read("normal", 0)
 
-    assert made.describe() == {"pdu": 480, "requests": 1, "jobs": 1, "bad_tags": 0}
+    assert made.describe() == {"pdu": 480, "at_once": 1, "requests": 3, "jobs": 1, "bad_tags": 0, "torn_tags": 0}
     assert report.reasons == []
     made.close()

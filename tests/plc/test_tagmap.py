@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from plc.addressing import tagmap
 from plc.addressing.tagmap import TagMapError
 
+ROOT = Path(__file__).parents[2]
 PRESS = """
 machine: PRESS-01
 source: {driver: s7, host: 10.0.0.5, rack: 0, slot: 1, pdu: 960, timeout_s: 2, max_jobs: 1}
@@ -41,6 +43,51 @@ def test_json_is_read_too() -> None:
     assert [tag.address for tag in read.tags] == ["x/a#v", ""]
 
 
+REPORTED = """
+source: {name: s, driver: s7, host: h}
+tags:
+ - {name: A, addr: "DB1.DBW0:INT", deadband: 1%, max_interval: 5min, wire_break: ">27648", average: 10s,
+    keep: {raw: 30d, 1m: 400}, enabled: false}
+ - {name: B, addr: "DB1.DBW2:INT", deadband: 0.5, period: 3s, write: {allow: true}}
+"""
+
+
+def test_how_a_tag_is_reported_and_kept() -> None:
+    a, b = tagmap.parse(REPORTED).tags
+
+    assert (a.deadband, a.deadband_pct, a.max_interval_s, a.wire_break, a.average_s) == (0.0, 1.0, 300.0, ">27648", 10.0)
+    assert (a.keep, a.enabled) == ({"raw": 30.0, "1m": 400.0}, False)
+    assert (b.deadband, b.deadband_pct, b.period_s, b.max_interval_s) == (0.5, 0.0, 3.0, 60.0)
+    assert "average_s" in a.given
+    assert "average_s" not in b.given
+
+
+def test_a_tag_map_never_allows_a_write() -> None:
+    warnings = tagmap.parse(REPORTED).warnings
+
+    assert warnings == ["tags[1].write: not taken from a tag map; the allow-list file of the writing program decides"]
+
+
+def test_bytes_read_as_two_types_are_told_and_bits_of_a_word_are_not() -> None:
+    rows = [
+        "{name: a, addr: 'DB1.DBD0:REAL'}",
+        "{name: b, addr: 'DB1.DBW2:INT'}",
+        "{name: c, addr: 'DB1.DBW10:WORD'}",
+        "{name: d, addr: DB1.DBX10.3}",
+    ]
+
+    read = tagmap.parse(HEAD + "tags: [" + ", ".join(rows) + "]")
+
+    assert read.warnings == ["tags[1].addr: DB1.DBW2:INT overlaps a (DB1.DBD0:REAL), which has another type"]
+
+
+def test_a_wrong_address_says_which_character() -> None:
+    with pytest.raises(TagMapError) as caught:
+        tagmap.parse(HEAD + "tags: [{name: a, addr: 'DB1,X0.9'}]")
+
+    assert (caught.value.text, caught.value.position) == ("DB1,X0.9", 6)
+
+
 HEAD = "source: {name: s, driver: s7, host: h}\n"
 WRONG = {
     "tags: ]": "line 1",
@@ -62,6 +109,14 @@ WRONG = {
     HEAD + "tags: [{name: a, addr: M0.0, range: 5}]": "tags[0].range",
     HEAD + "tags: [{name: a, addr: M0.0, scale: {raw: [1, 1], eng: [0, 1]}}]": "tags[0].scale.raw",
     HEAD + "tags: [{name: a, addr: M0.0, deadband: much}]": "tags[0].deadband",
+    HEAD + "tags: [{name: a, addr: M0.0, deadband: 101%}]": "tags[0].deadband",
+    HEAD + "tags: [{name: a, addr: M0.0, deadband: -1}]": "tags[0].deadband",
+    HEAD + "tags: [{name: a, addr: M0.0, wire_break: broken}]": "tags[0].wire_break",
+    HEAD + "tags: [{name: a, addr: M0.0, average: 1ms}]": "tags[0].average",
+    HEAD + "tags: [{name: a, addr: M0.0, max_interval: never}]": "tags[0].max_interval",
+    HEAD + "tags: [{name: a, addr: M0.0, keep: {weekly: 1d}}]": "tags[0].keep.weekly",
+    HEAD + "tags: [{name: a, addr: M0.0, keep: {raw: 1h}}]": "tags[0].keep.raw",
+    HEAD + "tags: [{name: a, addr: M0.0, enabled: 1}]": "tags[0].enabled",
     HEAD + "groups: {fast: soon}\ntags: []": "groups.fast",
     HEAD + "groups: {fast: 1ms}\ntags: []": "groups.fast",
     "a: &x [1, 2]\nb: [*x, *x]": "document",
@@ -89,3 +144,20 @@ def test_twenty_thousand_tags_are_read() -> None:
     rows = [f' - {{name: T{n}, addr: "DB1.DBD{n % 16000 * 4}:REAL", unit: bar}}' for n in range(20_000)]
 
     assert len(tagmap.parse(HEAD + "tags:\n" + "\n".join(rows)).tags) == 20_000
+
+
+def test_an_array_of_numbers_is_a_frame_and_nothing_else() -> None:
+    read = tagmap.parse('source: {driver: s7, name: x}\ntags:\n - {name: A, addr: "DB1,REAL4.10"}\n - {name: B, addr: "DB1,CHAR80.10"}')
+
+    assert [(tag.address, tag.kind) for tag in read.tags] == [("DB1.DBD4:REAL[10]", "frame"), ("DB1.DBB80:CHAR[10]", "text")]
+    for wrong in ('{name: A, addr: "DB1,REAL4.10", kind: f64}', '{name: A, addr: "DB1,REAL4", kind: frame}'):
+        with pytest.raises(TagMapError, match=r"tags\[0\].kind"):
+            tagmap.parse(f"source: {{driver: s7, name: x}}\ntags:\n - {wrong}")
+
+
+def test_the_sample_of_an_s7_source_is_taken_as_it_is() -> None:
+    read = tagmap.parse((ROOT / "deploy" / "samples" / "s7.yaml").read_text("utf-8"))
+
+    assert (read.kind, read.warnings) == ("s7", [])
+    assert [tag.kind for tag in read.tags] == ["f64"] * 6 + ["text", "frame"]
+    assert read.config["consistent"] == ["fast"]
