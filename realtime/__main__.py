@@ -1,4 +1,4 @@
-"""`python -m realtime`: the recorder program, with the janitor and the heartbeat beside it."""
+"""`python -m realtime`: the recorder program, with the janitor, the upkeep of the history and the heartbeat beside it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import redis
 from realtime import settings as settings_module
 from realtime.bus import DEAD, READINGS, Bus, connect
 from realtime.errors import SettingsError
+from realtime.history_upkeep import HistoryUpkeep
 from realtime.janitor import Janitor
 from realtime.recorder import GROUP, Recorder
 from realtime.supervise import Heartbeat, configure_logging, stop_event
@@ -22,7 +23,7 @@ BEAT_EVERY_S = 2.0
 log = logging.getLogger("recorder")
 
 
-def beat(bus: Bus, recorder: Recorder, janitor: Janitor, stop: threading.Event) -> None:
+def beat(bus: Bus, recorder: Recorder, janitor: Janitor, upkeep: HistoryUpkeep, stop: threading.Event) -> None:
     """Tell what the recorder does every 2 s until stopped."""
     heartbeat = Heartbeat(bus, "recorder")
     stored, since = 0, time.monotonic()
@@ -35,6 +36,7 @@ def beat(bus: Bus, recorder: Recorder, janitor: Janitor, stop: threading.Event) 
             stored=stored,
             duplicate=counters.written.duplicate,
             conflict=counters.written.conflict,
+            expired=counters.written.expired,
             rejected=counters.rejected,
             commits=counters.commits,
             rate=round(rate, 1),
@@ -43,6 +45,9 @@ def beat(bus: Bus, recorder: Recorder, janitor: Janitor, stop: threading.Event) 
             bus_warning=janitor.warns,
             janitor=janitor.holds_lease,
             trimmed=janitor.trimmed,
+            compacted=upkeep.compacted,
+            folded=upkeep.folded,
+            dropped=upkeep.dropped,
             **backlog(bus),
         )
         if stop.wait(BEAT_EVERY_S):
@@ -86,7 +91,8 @@ def main() -> int:
     bus = Bus(connect(cast("str", settings.redis_url)), settings.bus_prefix, settings.bus_max_mb)
     recorder = Recorder(bus, database_url, stop)
     janitor = Janitor(bus, database_url)
-    duties = (lambda: janitor.run(stop), lambda: beat(bus, recorder, janitor, stop))
+    upkeep = HistoryUpkeep(bus, database_url, lambda: janitor.holds_lease)
+    duties = (lambda: janitor.run(stop), lambda: upkeep.run(stop), lambda: beat(bus, recorder, janitor, upkeep, stop))
     beside = [threading.Thread(target=until_stopped, args=(stop, duty)) for duty in duties]
     for thread in beside:
         thread.start()

@@ -17,12 +17,19 @@ from psycopg2.extensions import connection
 
 from realtime import settings as settings_module
 from realtime.batch_pipe import read_batches
+from realtime.bus import now_ms
+from realtime.closed_hours import closable, close
+from realtime.compaction import compact, fold_late
 from realtime.errors import DecodeError, SettingsError
 from realtime.events import Batch
-from realtime.history_writer import Written, check, write_batches
+from realtime.history_rows import Written
+from realtime.history_writer import check, write_batches
+from realtime.partitions import HOUR_MS, partitions
 from realtime.supervise import configure_logging
 
 READINGS_A_COMMIT = 50_000
+HOURS_AT_ONCE = 100
+LATE_AT_ONCE = 500_000  # readings
 log = logging.getLogger("backfill")
 
 
@@ -34,6 +41,7 @@ def backfill(conn: connection, batches: Iterable[Batch], origin: str, *, simulat
     for group in _groups(batches):
         with conn:
             total += write_batches(conn, group)
+        _compact_behind(conn, int(group[-1].t.min()))
         first = min(chain([] if first is None else [first], (int(batch.t.min()) for batch in group)))
         last = max(last, *(int(batch.t.max()) for batch in group))
     if first is not None:
@@ -42,8 +50,21 @@ def backfill(conn: connection, batches: Iterable[Batch], origin: str, *, simulat
                 "INSERT INTO history_imports (origin, simulated, started, ended, readings) VALUES (%s, %s, %s, %s, %s)",
                 (origin, simulated, first, last, total.stored),
             )
-            cur.execute("ANALYZE raw_readings, rollup_1m, rollup_1h")  # at once: the first trends must not wait for autovacuum
+            cur.execute("ANALYZE raw_readings, rollup_1m, rollup_1h, rollup_1d")  # at once: the first trends must not wait for autovacuum
     return total
+
+
+def _compact_behind(conn: connection, reached: int) -> None:
+    """A long past would leave a partition for every hour of it: what an import in order of time has passed is compacted on the way."""
+    with conn, conn.cursor() as cur:
+        hours = len(partitions(cur, "raw_readings"))
+        cur.execute("SELECT count(*) >= %s FROM (SELECT 1 FROM late_readings LIMIT %s) AS late", (LATE_AT_ONCE, LATE_AT_ONCE))
+        (many_late,) = cur.fetchone() or (False,)
+    if hours > HOURS_AT_ONCE:
+        close(conn, min(closable(now_ms()), reached // HOUR_MS * HOUR_MS - HOUR_MS))
+        compact(conn)
+    if many_late:
+        fold_late(conn)
 
 
 def _groups(batches: Iterable[Batch]) -> Iterator[list[Batch]]:

@@ -29,6 +29,7 @@ FACTS = "facts"
 COMMANDS = "commands"
 DEAD = "dead"
 LIVE = "live"
+QUARANTINE = "quarantine"
 
 # Which groups must have acknowledged an entry before it may be trimmed.
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -39,6 +40,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 FACTS_KEPT = 20_000  # facts have no group: every web process reads them; older ones come from the outbox table
 DEAD_KEPT = 10_000
+QUARANTINE_KEPT = 1000
 FILL_KEPT_S = 5
 
 Fields = dict[bytes, bytes]
@@ -122,6 +124,15 @@ class Bus:
     def add_commands(self, commands: Iterable[Command]) -> None:
         """Append commands, in order."""
         self._add_all(COMMANDS, (encode_command(command) for command in commands))
+
+    def add_refused(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Keep samples {t, source, reason, topic, sample} of what was refused; the last QUARANTINE_KEPT stay."""
+        encoded = [msgspec.json.encode(row) for row in rows]
+        if encoded:
+            pipe = self.client.pipeline(transaction=False)
+            pipe.lpush(self.key(QUARANTINE), *encoded)
+            pipe.ltrim(self.key(QUARANTINE), 0, QUARANTINE_KEPT - 1)
+            self._execute(pipe)
 
     def _add_all(self, stream: str, entries: Iterable[dict[str, bytes]], maxlen: int | None = None) -> None:
         pipe = self.client.pipeline(transaction=False)

@@ -34,6 +34,7 @@ def encode_batch(batch: Batch) -> dict[str, bytes]:
         column = orjson.dumps(batch.texts())
     else:
         column = batch.numbers().astype("<f8", copy=False).tobytes()
+    thinned = {} if batch.kept is None else {"k": batch.kept.astype("u1").tobytes()}
     return {
         "h": orjson.dumps(header),
         "id": batch.ids.astype("<u4", copy=False).tobytes(),
@@ -41,6 +42,7 @@ def encode_batch(batch: Batch) -> dict[str, bytes]:
         "q": batch.quality.astype("u1", copy=False).tobytes(),
         "s": batch.seq.astype("<u4", copy=False).tobytes(),
         "x": column,
+        **thinned,
     }
 
 
@@ -67,10 +69,11 @@ def decode_batch(fields: dict[bytes, bytes]) -> Batch:
             values=values,
             kind=header["kind"],
             flags=frozenset(header["flags"]),
+            kept=np.frombuffer(fields[b"k"], "u1") != 0 if b"k" in fields else None,
         )
     except (LookupError, ValueError, TypeError) as error:
         raise DecodeError(f"batch unreadable: {type(error).__name__}: {error}") from error
-    if not len(ids) == len(t) == len(quality) == len(seq) == len(values) == n:
+    if not len(ids) == len(t) == len(quality) == len(seq) == len(values) == (n if batch.kept is None else len(batch.kept)) == n:
         raise DecodeError("batch columns differ in length")
     return batch
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from typing import Any, Literal
 
@@ -65,6 +65,8 @@ class SignalName(StrEnum):
     TAG_DISCOVERED = "tag.discovered"
     JOB_PROGRESS = "job.progress"
     BUS_GROUP_LOST = "bus.group_lost"
+    PLC_WRITE = "plc.write"
+    SPOOL = "source.spool"
 
 
 class FactName(StrEnum):
@@ -74,6 +76,7 @@ class FactName(StrEnum):
     ALERT_ACKNOWLEDGED = "alert.acknowledged"
     ALERT_RETURNED = "alert.returned"
     ALERT_SHELVED = "alert.shelved"
+    ALERT_SUPPRESSED = "alert.suppressed"
     ALERT_RESOLVED = "alert.resolved"
     WORK_ORDER_OPENED = "work_order.opened"
     WORK_ORDER_ASSIGNED = "work_order.assigned"
@@ -122,6 +125,7 @@ class Batch:
     ids uint32 (n,) tag ids; t int64 (n,) source time, ms UTC; quality uint8 (n,) see `quality_byte`;
     seq uint32 (n,) from the device, else 0. values: float64 (n,) for kind f64 (NaN where bad and unknown),
     list of str for text, list of Frame for frame. Emitted by plc and /api/readings; consumed by recorder and ml.
+    kept: bool (n,), false where a sample is within its tag's deadband: for the alarm rules and live views, not for the history.
     """
 
     shard: int
@@ -134,9 +138,23 @@ class Batch:
     values: npt.NDArray[np.float64] | list[str] | list[Frame]
     kind: BatchKind = "f64"
     flags: frozenset[Literal["replay", "late"]] = field(default_factory=frozenset)
+    kept: npt.NDArray[np.bool_] | None = None  # None: all are
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def for_history(self) -> Batch:
+        """The same without what need not be stored."""
+        return self if self.kept is None else self.take(self.kept)
+
+    def take(self, wanted: npt.NDArray[np.bool_]) -> Batch:
+        """The readings where wanted (bool (n,)) is true."""
+        if isinstance(self.values, np.ndarray):
+            values: Any = self.values[wanted]
+        else:
+            values = [value for value, keep in zip(self.values, wanted, strict=True) if keep]
+        columns = {name: getattr(self, name)[wanted] for name in ("ids", "t", "quality", "seq")}
+        return replace(self, values=values, kept=None if self.kept is None else self.kept[wanted], **columns)
 
     def numbers(self) -> npt.NDArray[np.float64]:
         """The values of an f64 batch; raises TypeError for the other kinds."""
@@ -200,7 +218,8 @@ class Signal:
 
     source.lost / source.recovered: data {source, reason, detail, tags:[names]}; state.observed: data {asset, operating,
     fault_code|null}; tag.discovered: data {source, tag, value}; job.progress: data {job, done, total, message};
-    bus.group_lost: data {stream, group}: FLUSHALL or eviction took unread entries away.
+    bus.group_lost: data {stream, group}: FLUSHALL or eviction took unread entries away; source.spool: data {source, state:
+    ok|thinning|dropping|damaged, detail}: what waits at a collector has outgrown its quota, or its file was unreadable.
     """
 
     name: SignalName

@@ -7,18 +7,24 @@ Nothing here uses COPY: the web process may call it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import isnan
 from typing import Any, NamedTuple, Protocol
 
-from realtime.events import Frame
+import numpy as np
+
+from realtime import stored_rows
+from realtime.events import Frame, Quality
 from realtime.frame_store import unpack
 from realtime.gaps import OPEN_END
-from realtime.history_writer import Written, write_batches
+from realtime.history_rows import Written
+from realtime.history_writer import write_batches
 from realtime.trends import Trend, trend
 
 __all__ = [
     "Coverage",
     "Trend",
     "Written",
+    "count",
     "frame_at",
     "frames",
     "gaps",
@@ -34,6 +40,7 @@ __all__ = [
 HOLDS_INTERVALS = 3.0
 HOLDS_AT_LEAST_MS = 2_000
 _INTERVALS_LOOKED_AT = 500
+_WHOLE_SPAN = 50_000_000  # readings
 
 
 class Connection(Protocol):
@@ -53,22 +60,19 @@ class Coverage(NamedTuple):
     seconds_covered: float
 
 
-_READINGS = """
-SELECT t, nullif(v, 'NaN'), q FROM raw_readings WHERE tag = %s AND t >= %s AND t < %s ORDER BY t FETCH FIRST %s ROWS WITH TIES
-"""
-_LATEST = """
-SELECT asked.tag, last.t, nullif(last.v, 'NaN'), last.q FROM unnest(%s::int[]) AS asked (tag) CROSS JOIN LATERAL (
-    SELECT t, v, q FROM raw_readings AS r WHERE r.tag = asked.tag ORDER BY t DESC, seq DESC LIMIT 1
-) AS last
+_COUNT = """
+SELECT (SELECT count(*) FROM open_readings WHERE tag = ANY(%(tags)s::int[]) AND t >= %(start)s AND t < %(end)s)
+    + (SELECT coalesce(sum(n), 0) FROM reading_chunks WHERE tag = ANY(%(tags)s::int[]) AND t > %(start)s - 3600000 AND t < %(end)s)
 """
 _LAST_GOOD = """
 SELECT asked.tag, last.t, last.v FROM unnest(%s::int[]) AS asked (tag) CROSS JOIN LATERAL (
     SELECT t, v FROM (
-        SELECT t, v, q FROM raw_readings AS r WHERE r.tag = asked.tag ORDER BY t DESC, seq DESC LIMIT %s
+        SELECT t, v, q FROM open_readings AS r WHERE r.tag = asked.tag ORDER BY t DESC, seq DESC LIMIT %s
     ) AS newest WHERE q & 3 < 2 AND v <> 'NaN' ORDER BY t DESC LIMIT 1
 ) AS last
 """
 _LOOKED_BACK = 2000
+_CHUNKS_LOOKED_AT = 3
 _GAPS = """
 SELECT tag, started, nullif(ended, %s), reason FROM reading_gaps
 WHERE tag = ANY(%s::int[]) AND ended > %s AND started < %s ORDER BY tag, started
@@ -82,20 +86,6 @@ SELECT t, low, high, mean, std FROM (
 _FRAME_AT = """
 SELECT t, dtype, height, width, scale, zero, unit, body FROM frames WHERE tag = %s AND t <= %s ORDER BY t DESC, seq DESC LIMIT 1
 """
-_USUAL_INTERVAL = """
-SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY step) FROM (
-    SELECT t - lag(t) OVER (ORDER BY t) AS step
-    FROM (SELECT t FROM raw_readings WHERE tag = %s AND t >= %s AND t < %s ORDER BY t LIMIT %s) AS first
-) AS steps
-"""
-_COVERAGE = """
-SELECT count(*) FILTER (WHERE good), count(*) FILTER (WHERE q & 3 = 2), min(v) FILTER (WHERE good), avg(v) FILTER (WHERE good),
-    max(v) FILTER (WHERE good), coalesce(sum(least(until - t, %s)) FILTER (WHERE good), 0)
-FROM (
-    SELECT t, v, q, q & 3 = 0 AND v <> 'NaN' AS good, lead(t, 1, %s) OVER (ORDER BY t, seq) AS until
-    FROM raw_readings WHERE tag = %s AND t >= %s AND t < %s
-) AS sample
-"""
 
 
 def readings(conn: Connection, tag_id: int, start: int, end: int, after: int | None, limit: int) -> list[tuple[int, float | None, int]]:
@@ -104,22 +94,38 @@ def readings(conn: Connection, tag_id: int, start: int, end: int, after: int | N
     A page may run over `limit` by the readings that share its last millisecond, so that none falls between pages.
     """
     with conn.cursor() as cur:
-        cur.execute(_READINGS, (tag_id, start if after is None else max(start, after + 1), end, limit))
-        return list(cur.fetchall())
+        found = stored_rows.rows(cur, tag_id, start if after is None else max(start, after + 1), end, limit)
+    return list(zip(found.t.tolist(), map(_known, found.v.tolist()), found.q.tolist(), strict=True))
+
+
+def _known(value: float) -> float | None:
+    return None if isnan(value) else value
+
+
+def count(conn: Connection, tag_ids: Iterable[int], start: int, end: int) -> int:
+    """How many readings of the tags the span holds at most: whole hours of chunks are counted."""
+    with conn.cursor() as cur:
+        cur.execute(_COUNT, {"tags": list(tag_ids), "start": start, "end": end})
+        return int(cur.fetchone()[0])
 
 
 def latest(conn: Connection, tag_ids: Iterable[int]) -> dict[int, tuple[int, float | None, int]]:
     """The newest (t, value, quality byte) of each tag that has one; one index probe a tag."""
     with conn.cursor() as cur:
-        cur.execute(_LATEST, (list(tag_ids),))
-        return {tag: (t, v, q) for tag, t, v, q in cur.fetchall()}
+        return {tag: (t, _known(v), q) for tag, (t, v, q) in stored_rows.latest(cur, list(tag_ids)).items()}
 
 
 def last_good(conn: Connection, tag_ids: Iterable[int]) -> dict[int, tuple[int, float]]:
-    """The newest (t, value) of each tag that is not bad, among its newest 2000 samples: a lost source writes one bad sample a tag."""
+    """The newest (t, value) of each tag that is not bad, among its newest 2000 samples or 3 hours: a lost source writes one bad sample."""
+    asked = list(tag_ids)
     with conn.cursor() as cur:
-        cur.execute(_LAST_GOOD, (list(tag_ids), _LOOKED_BACK))
-        return {tag: (t, v) for tag, t, v in cur.fetchall()}
+        cur.execute(_LAST_GOOD, (asked, _LOOKED_BACK))
+        found: dict[int, tuple[int, float]] = {tag: (t, v) for tag, t, v in cur.fetchall()}
+        for tag, kept in stored_rows.newest_chunks(cur, [tag for tag in asked if tag not in found], _CHUNKS_LOOKED_AT):
+            good = np.flatnonzero((kept.q & 3 != Quality.BAD) & ~np.isnan(kept.v))
+            if len(good) and tag not in found:
+                found[tag] = (int(kept.t[good[-1]]), float(kept.v[good[-1]]))
+    return found
 
 
 def gaps(conn: Connection, tag_ids: Sequence[int], start: int, end: int) -> list[tuple[int, int, int | None, int]]:
@@ -156,9 +162,14 @@ def span_stats(conn: Connection, tag_id: int, start: int, end: int) -> Coverage:
     (median of the first 500; 2 s at least): silence is not good data.
     """
     with conn.cursor() as cur:
-        cur.execute(_USUAL_INTERVAL, (tag_id, start, end, _INTERVALS_LOOKED_AT))
-        usual = cur.fetchone()[0]
-        holds = max(HOLDS_AT_LEAST_MS, int(HOLDS_INTERVALS * (usual or 0)))
-        cur.execute(_COVERAGE, (holds, end, tag_id, start, end))
-        n_good, n_bad, low, mean, high, covered = cur.fetchone()
-    return Coverage(n_good, n_bad, low, mean, high, float(covered) / 1000)
+        found = stored_rows.rows(cur, tag_id, start, end, _WHOLE_SPAN)
+    good = (found.q & 3 == Quality.GOOD) & ~np.isnan(found.v)
+    n_bad = int((found.q & 3 == Quality.BAD).sum())
+    if not good.any():
+        return Coverage(0, n_bad, None, None, None, 0.0)
+    steps = np.diff(found.t[:_INTERVALS_LOOKED_AT])
+    holds = max(HOLDS_AT_LEAST_MS, int(HOLDS_INTERVALS * float(np.median(steps)))) if len(steps) else HOLDS_AT_LEAST_MS
+    until = np.append(found.t[1:], end)
+    covered = int(np.minimum(until - found.t, holds)[good].sum())
+    v = found.v[good]
+    return Coverage(len(v), n_bad, float(v.min()), float(v.mean()), float(v.max()), covered / 1000)

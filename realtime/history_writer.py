@@ -6,17 +6,17 @@ One call is one transaction's work; the caller commits, then acknowledges. Readi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import psycopg2.errors
 
-from realtime import frame_store, gaps, rollups
+from realtime import frame_store, gaps, late_gaps, late_readings, rollups
+from realtime.closed_hours import join_writers
 from realtime.errors import DecodeError
 from realtime.events import Batch, Quality
-from realtime.partitions import DAY_MS, ensure_days
+from realtime.history_rows import COLUMNS, Rows, Written, distinct, insert_staged
+from realtime.partitions import DAY_MS, HOUR_MS, ensure
 from realtime.pgcopy import copy_rows
 
 if TYPE_CHECKING:
@@ -24,18 +24,6 @@ if TYPE_CHECKING:
 
 EARLIEST_MS = 946_684_800_000  # 2000-01-01: nothing we record is older, and a wild time would make a partition
 LATEST_MS = 4_102_444_800_000  # 2100-01-01
-_COLUMNS = ("t", "v", "seq", "tag", "q")
-_STAGING = """
-CREATE TEMP TABLE IF NOT EXISTS staging_readings (t bigint, v double precision, seq bigint, tag integer, q smallint) ON COMMIT DELETE ROWS
-"""
-_INSERT_STAGED = """
-INSERT INTO raw_readings (t, v, seq, tag, q) SELECT t, v, seq, tag, q FROM staging_readings
-ON CONFLICT (tag, t, seq) DO NOTHING RETURNING t, v, seq, tag, q
-"""
-_COUNT_CONFLICTS = """
-SELECT count(*) FROM staging_readings AS new JOIN raw_readings AS kept USING (tag, t, seq)
-WHERE (new.v, new.q) IS DISTINCT FROM (kept.v, kept.q)
-"""
 _INSERT_TEXT = """
 INSERT INTO text_readings (t, seq, tag, q, v) SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::smallint[], %s::text[])
 ON CONFLICT (tag, t, seq) DO NOTHING RETURNING tag, t, q
@@ -44,40 +32,6 @@ _COUNT_TEXT_CONFLICTS = """
 SELECT count(*) FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::smallint[], %s::text[]) AS new (t, seq, tag, q, v)
 JOIN text_readings AS kept USING (tag, t, seq) WHERE (new.v, new.q) IS DISTINCT FROM (kept.v, kept.q)
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What became of the readings of one call: stored anew, there already with the same value, there with another one."""
-
-    stored: int = 0
-    duplicate: int = 0
-    conflict: int = 0
-
-    def __add__(self, other: Written) -> Written:
-        return Written(self.stored + other.stored, self.duplicate + other.duplicate, self.conflict + other.conflict)
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Readings as the table has them, (n,) each."""
-
-    t: npt.NDArray[np.int64]
-    v: npt.NDArray[np.float64]
-    seq: npt.NDArray[np.int64]
-    tag: npt.NDArray[np.int32]
-    q: npt.NDArray[np.int16]
-
-    def __len__(self) -> int:
-        return len(self.t)
-
-    def columns(self) -> tuple[npt.NDArray[Any], ...]:
-        """In the order of _COLUMNS."""
-        return (self.t, self.v, self.seq, self.tag, self.q)
-
-    def take(self, chosen: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Rows:
-        """The chosen rows, in that order."""
-        return Rows(self.t[chosen], self.v[chosen], self.seq[chosen], self.tag[chosen], self.q[chosen])
 
 
 def check(batch: Batch) -> None:
@@ -115,64 +69,49 @@ def write_batches(conn: connection, batches: Sequence[Batch]) -> Written:
 
 
 def _write_numbers(cur: cursor, batches: Sequence[Batch]) -> Written:
-    rows = _joined(batches)
-    rows = rows.take(np.lexsort((rows.seq, rows.t, rows.tag)))  # stable: what came first stays first
-    ensure_days(cur, "raw_readings", np.unique(rows.t // DAY_MS).tolist())
-    stored, conflict = _insert(cur, rows)
+    rows = Rows.of(batches).ordered()
+    closed = join_writers(cur)
+    late = rows.t < closed.closed
+    ensure(cur, "raw_readings", (np.unique(rows.t[~late] // HOUR_MS) * HOUR_MS).tolist())
+    rollups.ensure_partitions(cur, rows.t)
+    stored, written = _write_hot(cur, rows.take(~late)) if not late.all() else (rows.take(~late), Written())
+    if late.any():
+        added, told = late_readings.write(cur, rows.take(late), closed)
+        stored, written = (stored + added).ordered(), written + told
+        _roll_up(cur, stored)
+        late_gaps.update(cur, added)
+    else:
+        _roll_up(cur, stored)
+    return written
+
+
+def _roll_up(cur: cursor, stored: Rows) -> None:
     good = stored.take((stored.q & 3 == Quality.GOOD) & (np.abs(stored.v) <= rollups.LARGEST))
     rollups.add(cur, good.tag, good.t, good.v)
+
+
+def _write_hot(cur: cursor, rows: Rows) -> tuple[Rows, Written]:
+    stored, conflict = _insert(cur, rows)
     gaps.update(cur, stored.tag, stored.t, stored.q)
-    return Written(len(stored), len(rows) - len(stored) - conflict, conflict)
-
-
-def _joined(batches: Sequence[Batch]) -> Rows:
-    return Rows(
-        np.concatenate([batch.t for batch in batches]),
-        np.concatenate([batch.numbers() for batch in batches]),
-        np.concatenate([batch.seq for batch in batches]).astype(np.int64),
-        np.concatenate([batch.ids for batch in batches]).astype(np.int32),
-        np.concatenate([batch.quality for batch in batches]).astype(np.int16),
-    )
-
-
-def _distinct(rows: Rows) -> tuple[Rows, int]:
-    """The first of each identity of sorted rows, and how many others differ from it."""
-    same = (rows.tag[1:] == rows.tag[:-1]) & (rows.t[1:] == rows.t[:-1]) & (rows.seq[1:] == rows.seq[:-1])
-    if not same.any():
-        return rows, 0
-    first = np.concatenate(([True], ~same))
-    kept = np.flatnonzero(first)[np.cumsum(first) - 1]  # for every row the one that stays
-    equal = ((rows.v == rows.v[kept]) | (np.isnan(rows.v) & np.isnan(rows.v[kept]))) & (rows.q == rows.q[kept])
-    return rows.take(first), int((~equal).sum())
+    return stored, Written(len(stored), len(rows) - len(stored) - conflict, conflict)
 
 
 def _insert(cur: cursor, rows: Rows) -> tuple[Rows, int]:
-    """Insert sorted rows; returns those that were new and the number that differ from what is stored under their identity.
+    """Insert ordered rows; returns those that were new and the number that differ from what is stored under their identity.
 
     Nearly always all are new, so they are copied straight in (half the cost of staging); at the first one that is there
     already the copy is undone and goes through a staging table with ON CONFLICT DO NOTHING.
     """
-    distinct, conflict = _distinct(rows)
+    unlike, conflict = distinct(rows)
     cur.execute("SAVEPOINT straight")
     try:
-        copy_rows(cur, "raw_readings", _COLUMNS, distinct.columns())
+        copy_rows(cur, "raw_readings", COLUMNS, unlike.columns())
     except psycopg2.errors.UniqueViolation:
         cur.execute("ROLLBACK TO SAVEPOINT straight")
     else:
         cur.execute("RELEASE SAVEPOINT straight")
-        return distinct, conflict
-    cur.execute(_STAGING)
-    cur.execute("DELETE FROM staging_readings")  # of an earlier call in the same transaction
-    copy_rows(cur, "staging_readings", _COLUMNS, rows.columns())
-    cur.execute(_INSERT_STAGED)
-    stored = _from_rows(cur.fetchall())
-    cur.execute(_COUNT_CONFLICTS)
-    return stored, _one(cur)
-
-
-def _from_rows(found: list[tuple[int, float, int, int, int]]) -> Rows:
-    t, v, seq, tag, q = zip(*found, strict=True) if found else ((), (), (), (), ())
-    return Rows(np.array(t, np.int64), np.array(v, np.float64), np.array(seq, np.int64), np.array(tag, np.int32), np.array(q, np.int16))
+        return unlike, conflict
+    return insert_staged(cur, "raw_readings", rows)
 
 
 def _one(cur: cursor) -> int:
@@ -193,7 +132,7 @@ def _write_texts(cur: cursor, batch: Batch) -> Written:
 
 
 def _write_frames(cur: cursor, batch: Batch) -> Written:
-    ensure_days(cur, "frames", np.unique(batch.t // DAY_MS).tolist())
+    ensure(cur, "frames", (np.unique(batch.t // DAY_MS) * DAY_MS).tolist())
     stored, conflict = frame_store.insert(cur, batch)
     _update_gaps(cur, stored)
     return Written(len(stored), len(batch) - len(stored) - conflict, conflict)

@@ -19,7 +19,8 @@ from realtime.codec import decode_batch
 from realtime.consumer import Consumer
 from realtime.errors import BusUnavailable, DecodeError
 from realtime.events import Batch, Signal, SignalName
-from realtime.history_writer import Written, check, write_batches
+from realtime.history_rows import Written
+from realtime.history_writer import check, write_batches
 from realtime.supervise import retry_until
 
 GROUP = "history"
@@ -114,7 +115,7 @@ class Recorder:
         self._tell_lost_groups()
         for entry in entries:
             try:
-                batch = decode_batch(entry.fields)
+                batch = decode_batch(entry.fields).for_history()
                 check(batch)
             except DecodeError as error:
                 self._reject(entry, error.reason)

@@ -1,4 +1,4 @@
-"""One-minute and one-hour roll-ups, added up from readings in hand and merged into what is stored.
+"""Roll-ups of a minute, an hour and a day, added up from readings in hand and merged into what is stored.
 
 They count only readings that were really inserted and are good, so that duplicates, late and unordered data leave them right.
 """
@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from realtime.partitions import DAY_MS, HOUR_MS, WIDTHS, ensure
 from realtime.pgcopy import copy_rows
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor
 
 MINUTE_MS = 60_000
-HOUR_MS = 3_600_000
 LARGEST = 1e150  # the squares of larger values overflow; they are stored, but no measurement, and not rolled up
-TIERS = (("rollup_1m", MINUTE_MS), ("rollup_1h", HOUR_MS))
+TIERS = (("rollup_1m", MINUTE_MS), ("rollup_1h", HOUR_MS), ("rollup_1d", DAY_MS))
 
 _STAGING = """
 CREATE TEMP TABLE IF NOT EXISTS staging_rollups (
@@ -61,8 +61,15 @@ def parts(tag: npt.NDArray[np.int32], t: npt.NDArray[np.int64], v: npt.NDArray[n
     return Parts(tag[starts], span[starts], n.astype(np.int32), total, np.minimum.reduceat(v, starts), np.maximum.reduceat(v, starts), m2)
 
 
+def ensure_partitions(cur: cursor, times: npt.NDArray[np.int64]) -> None:
+    """Make the partitions that roll-ups of readings of these times need."""
+    for table, _ in TIERS:
+        if table in WIDTHS:
+            ensure(cur, table, (np.unique(times // WIDTHS[table]) * WIDTHS[table]).tolist())
+
+
 def add(cur: cursor, tag: npt.NDArray[np.int32], t: npt.NDArray[np.int64], v: npt.NDArray[np.float64]) -> None:
-    """Merge good readings, sorted by tag, then t, into both tiers; the same order in every process: no deadlock."""
+    """Merge good readings, sorted by tag, then t, into every tier; the same order in every process: no deadlock."""
     if not len(tag):
         return
     cur.execute(_STAGING)

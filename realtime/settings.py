@@ -12,95 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
 
+from realtime import setting_values as read
 from realtime.errors import SettingsError
-
-
-def _text(raw: str) -> str:
-    return raw
-
-
-def _optional(raw: str) -> str | None:
-    return raw or None
-
-
-def _switch(raw: str) -> bool:
-    if raw.lower() in {"1", "true", "yes", "on"}:
-        return True
-    if raw.lower() in {"", "0", "false", "no", "off"}:
-        return False
-    raise ValueError("must be 1 or 0")
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def parse(raw: str) -> int:
-        value = int(raw)
-        if not low <= value <= high:
-            raise ValueError(f"must be {low} to {high}")
-        return value
-
-    return parse
-
-
-def _number(low: float, high: float) -> Callable[[str], float]:
-    def parse(raw: str) -> float:
-        value = float(raw)
-        if not low <= value <= high:
-            raise ValueError(f"must be {low} to {high}")
-        return value
-
-    return parse
-
-
-def _one_of(*words: str) -> Callable[[str], str]:
-    def parse(raw: str) -> str:
-        if raw not in words:
-            raise ValueError(f"must be one of {', '.join(words)}")
-        return raw
-
-    return parse
-
-
-def _url(*schemes: str) -> Callable[[str], str | None]:
-    def parse(raw: str) -> str | None:
-        if raw and urlsplit(raw).scheme not in schemes:
-            raise ValueError(f"must start with one of {', '.join(s + '://' for s in schemes)}")
-        return raw or None
-
-    return parse
-
-
-def _database(raw: str) -> str | None:
-    url = _url("postgresql", "postgres", "postgresql+psycopg2")(raw)
-    # libpq and psycopg2 read postgresql://; SQLAlchemy 2.1 reads that as psycopg 3, see `sqlalchemy_url`.
-    return url and "postgresql://" + url.split("://", 1)[1]
-
-
-def _password(raw: str) -> str | None:
-    if raw and len(raw) < 12:
-        raise ValueError("must be 12 characters or more")
-    return raw or None
-
-
-def _secret(raw: str) -> str | None:
-    if raw and len(raw.encode()) < 32:
-        raise ValueError("must be 32 bytes or more")
-    return raw or None
-
-
-def _prefix(raw: str) -> str:
-    if not raw or not all(c.isalnum() or c in "-_" for c in raw):
-        raise ValueError("must be letters, digits, - and _")
-    return raw
-
-
-def _names(raw: str) -> tuple[str, ...]:
-    return tuple(word.strip().lower() for word in raw.split(",") if word.strip())
-
-
-def _hour(raw: str) -> int | None:
-    return None if raw == "off" else _whole(0, 23)(raw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,53 +29,78 @@ class Setting:
 
 
 TABLE: tuple[Setting, ...] = (
-    Setting("DATABASE_URL", "database_url", _database, "", "PostgreSQL; empty = embedded"),
-    Setting("REDIS_URL", "redis_url", _url("redis", "rediss", "unix"), "", "Redis or Valkey; empty = embedded"),
-    Setting("MQTT_URL", "mqtt_url", _url("mqtt", "mqtts"), "", "MQTT broker; empty = embedded"),
-    Setting("MQTT_PREFIX", "mqtt_prefix", _text, "", "put before every topic, so that two instances may share a broker"),
-    Setting("HOST", "host", _text, "127.0.0.1", "address the web process binds"),
-    Setting("PORT", "port", _whole(0, 65535), "5000", "port of the web process"),
-    Setting("PUBLIC_URL", "public_url", _url("http", "https"), "", "address that links in mail lead to; empty = mail without links"),
-    Setting("LAN", "lan", _switch, "0", "bind 0.0.0.0; needs a password that was set or printed"),
-    Setting("DEMO", "demo", _switch, "0", "start the demo plant"),
-    Setting("DATA_DIR", "data_dir", Path, "var", "everything the product writes"),
-    Setting("BUS_PREFIX", "bus_prefix", _prefix, "sightline", "every key, stream and channel starts with it"),
-    Setting("BUS_MAX_MB", "bus_max_mb", _whole(8, 65536), "512", "unacknowledged data the bus may hold"),
-    Setting("ASYNC_MODE", "async_mode", _one_of("eventlet", "threading"), "eventlet", "how the web process serves"),
-    Setting("WEB_PROCESSES", "web_processes", _whole(1, 16), "1", "web processes on the one port"),
-    Setting("MQTT_BIND", "mqtt_bind", _optional, "", "host:port where the embedded broker listens for real sensors"),
-    Setting("ADMIN_PASSWORD", "admin_password", _password, "", "first admin's password; empty = random, printed once"),
-    Setting("JWT_SECRET", "jwt_secret", _secret, "", "empty = generated into a 0600 file"),
-    Setting("JWT_EXPIRY_HOURS", "jwt_expiry_hours", _number(0.01, 24), "8", "one shift"),
-    Setting("AGGREGATION_WINDOW_SECONDS", "aggregation_window_s", _number(1, 3600), "60", "window of the ten features"),
-    Setting("ANOMALY_CONTAMINATION", "anomaly_contamination", _number(0, 0.5), "0.05", "kept; limits come from left-out data"),
-    Setting("ANOMALY_WARNING_THRESHOLD", "anomaly_warning", _number(0, 1), "0.5", "score shown as warning"),
-    Setting("ANOMALY_CRITICAL_THRESHOLD", "anomaly_critical", _number(0, 1), "0.7", "score shown as critical"),
-    Setting("N_ESTIMATORS", "n_estimators", _whole(10, 1000), "100", "trees of the Isolation Forest"),
-    Setting("MIN_TRAINING_SAMPLES", "min_training_samples", _whole(10, 100000), "30", "readings before a provisional model"),
-    Setting("CUSUM_K", "cusum_k", _number(0.01, 10), "0.5", "reference value in sigma"),
-    Setting("CUSUM_H", "cusum_h", lambda raw: float(raw) if raw else None, "", "decision interval; empty = by false-alarm rate"),
-    Setting("STUCK_SENSOR_MINUTES", "stuck_sensor_minutes", _number(0.01, 10080), "15", "unchanged this long = stuck"),
-    Setting("NUM_MACHINES", "num_machines", _whole(1, 50), "3", "rotating machines of the demo plant"),
-    Setting("INTERVAL_SECONDS", "interval_s", _number(0.1, 3600), "3", "their publishing interval"),
-    Setting("DEMO_HISTORY_HOURS", "demo_history_hours", _number(2, 24 * 365), "48", "simulated healthy past that the demo starts with"),
-    Setting("DURATION_MINUTES", "duration_minutes", lambda raw: float(raw) if raw else None, "", "demo ends after; empty = endless"),
-    Setting("PROOF_WINDOW_SECONDS", "proof_window_s", _number(1, 604800), "14400", "running time the proof of repair watches"),
-    Setting("SMTP_HOST", "smtp_host", _optional, "", "mail relay; empty = no mail"),
-    Setting("SMTP_PORT", "smtp_port", _whole(1, 65535), "587", "mail relay port"),
-    Setting("SMTP_USER", "smtp_user", _optional, "", "mail relay user"),
-    Setting("SMTP_PASSWORD", "smtp_password", _optional, "", "mail relay password"),
+    Setting("DATABASE_URL", "database_url", read.database, "", "PostgreSQL; empty = embedded"),
+    Setting("REDIS_URL", "redis_url", read.url("redis", "rediss", "unix"), "", "Redis or Valkey; empty = embedded"),
+    Setting("MQTT_URL", "mqtt_url", read.url("mqtt", "mqtts"), "", "MQTT broker; empty = embedded"),
+    Setting("MQTT_PREFIX", "mqtt_prefix", read.text, "", "put before every topic, so that two instances may share a broker"),
+    Setting("HOST", "host", read.text, "127.0.0.1", "address the web process binds"),
+    Setting("PORT", "port", read.whole(0, 65535), "5000", "port of the web process"),
+    Setting("PUBLIC_URL", "public_url", read.url("http", "https"), "", "address that links in mail lead to; empty = mail without links"),
+    Setting("TLS_CERT", "tls_cert", read.path, "", "certificate chain (PEM): serve https, TLS 1.2 or newer; needs TLS_KEY"),
+    Setting("TLS_KEY", "tls_key", read.path, "", "private key (PEM) of TLS_CERT"),
     Setting(
-        "SMTP_FROM", "smtp_from", _optional, "", "sender of our mail; empty = SMTP_USER where it is an address, else sightline@SMTP_HOST"
+        "PROXY_HOPS", "proxy_hops", read.whole(0, 5), "0", "reverse proxies in front whose X-Forwarded-For, -Proto and -Host are believed"
+    ),
+    Setting("LAN", "lan", read.switch, "0", "bind 0.0.0.0; needs a password that was set or printed"),
+    Setting("DEMO", "demo", read.switch, "0", "start the demo plant"),
+    Setting("DATA_DIR", "data_dir", Path, "var", "everything the product writes"),
+    Setting("BUS_PREFIX", "bus_prefix", read.prefix, "sightline", "every key, stream and channel starts with it"),
+    Setting("BUS_MAX_MB", "bus_max_mb", read.whole(8, 65536), "512", "unacknowledged data the bus may hold"),
+    Setting("ASYNC_MODE", "async_mode", read.one_of("eventlet", "threading"), "eventlet", "how the web process serves"),
+    Setting("WEB_PROCESSES", "web_processes", read.whole(1, 16), "1", "web processes on the one port"),
+    Setting("MQTT_BIND", "mqtt_bind", read.optional, "", "host:port where the embedded broker listens for real sensors"),
+    Setting("ADMIN_PASSWORD", "admin_password", read.password, "", "first admin's password; empty = random, printed once"),
+    Setting("JWT_SECRET", "jwt_secret", read.secret, "", "empty = generated into a 0600 file"),
+    Setting("JWT_EXPIRY_HOURS", "jwt_expiry_hours", read.number(0.01, 24), "8", "one shift"),
+    Setting("AGGREGATION_WINDOW_SECONDS", "aggregation_window_s", read.number(1, 3600), "60", "window of the ten features"),
+    Setting("ANOMALY_CONTAMINATION", "anomaly_contamination", read.number(0, 0.5), "0.05", "kept; limits come from left-out data"),
+    Setting("ANOMALY_WARNING_THRESHOLD", "anomaly_warning", read.number(0, 1), "0.5", "score shown as warning"),
+    Setting("ANOMALY_CRITICAL_THRESHOLD", "anomaly_critical", read.number(0, 1), "0.7", "score shown as critical"),
+    Setting("N_ESTIMATORS", "n_estimators", read.whole(10, 1000), "100", "trees of the Isolation Forest"),
+    Setting("MIN_TRAINING_SAMPLES", "min_training_samples", read.whole(10, 100000), "30", "readings before a provisional model"),
+    Setting("CUSUM_K", "cusum_k", read.number(0.01, 10), "0.5", "reference value in sigma"),
+    Setting("CUSUM_H", "cusum_h", lambda raw: float(raw) if raw else None, "", "decision interval; empty = by false-alarm rate"),
+    Setting("STUCK_SENSOR_MINUTES", "stuck_sensor_minutes", read.number(0.01, 10080), "15", "unchanged this long = stuck"),
+    Setting("NUM_MACHINES", "num_machines", read.whole(1, 50), "3", "rotating machines of the demo plant"),
+    Setting("INTERVAL_SECONDS", "interval_s", read.number(0.1, 3600), "3", "their publishing interval"),
+    Setting("DEMO_HISTORY_HOURS", "demo_history_hours", read.number(2, 24 * 365), "48", "simulated healthy past that the demo starts with"),
+    Setting("DURATION_MINUTES", "duration_minutes", lambda raw: float(raw) if raw else None, "", "demo ends after; empty = endless"),
+    Setting("PROOF_WINDOW_SECONDS", "proof_window_s", read.number(1, 604800), "14400", "running time the proof of repair watches"),
+    Setting("SMTP_HOST", "smtp_host", read.optional, "", "mail relay; empty = no mail"),
+    Setting("SMTP_PORT", "smtp_port", read.whole(1, 65535), "587", "mail relay port"),
+    Setting("SMTP_USER", "smtp_user", read.optional, "", "mail relay user"),
+    Setting("SMTP_PASSWORD", "smtp_password", read.optional, "", "mail relay password"),
+    Setting(
+        "SMTP_FROM",
+        "smtp_from",
+        read.optional,
+        "",
+        "sender of our mail; empty = SMTP_USER where it is an address, else sightline@SMTP_HOST",
     ),
     Setting(
-        "WEBHOOK_HOSTS", "webhook_hosts", _names, "", "hosts that webhooks may call, with commas (name, name:port or number); empty = none"
+        "WEBHOOK_HOSTS",
+        "webhook_hosts",
+        read.names,
+        "",
+        "hosts that webhooks may call, with commas (name, name:port or number); empty = none",
     ),
     Setting("BACKUP_DIR", "backup_dir", lambda raw: Path(raw) if raw else None, "", "where backups go; empty = DATA_DIR/backups"),
-    Setting("BACKUP_HOUR", "backup_hour", _hour, "2", "hour (UTC) of the nightly backup; `off` = none"),
-    Setting("BACKUP_KEEP", "backup_keep", _whole(1, 10_000), "14", "backups kept; older ones are removed"),
-    Setting("SINK", "sink", _url("https", "http"), "", "edge collector: deliver here instead of the bus"),
-    Setting("SINK_TOKEN", "sink_token", _optional, "", "ingest token of the edge collector"),
+    Setting("BACKUP_HOUR", "backup_hour", read.hour, "2", "hour (UTC) of the nightly backup; `off` = none"),
+    Setting("BACKUP_KEEP", "backup_keep", read.whole(1, 10_000), "14", "backups kept; older ones are removed"),
+    Setting("PLC_WRITES", "plc_writes", read.switch, "0", "guarded writes to PLCs; needs PLC_WRITE_LIST (docs/plc-writes.md)"),
+    Setting("PLC_WRITE_LIST", "plc_write_list", read.path, "", "the allow-list: a file outside DATA_DIR that no program of ours may write"),
+    Setting(
+        "PLC_WRITE_STOP", "plc_write_stop", read.path, "", "while this file exists nothing is written; empty = DATA_DIR/plc-writes.stop"
+    ),
+    Setting(
+        "PROBE_LOCAL", "probe_local", read.switch, "0", "test, browse and preview may try this machine itself and link-local addresses"
+    ),
+    Setting("SINK", "sink", read.url("https", "http"), "", "edge collector: deliver here instead of the bus"),
+    Setting("SINK_TOKEN", "sink_token", read.optional, "", "ingest token of the edge collector"),
+    Setting("SINK_CA", "sink_ca", lambda raw: Path(raw) if raw else None, "", "file of the authority that signed the server's certificate"),
+    Setting("SINK_PLAIN", "sink_plain", read.switch, "0", "allow SINK=http:// to another machine: token and readings travel in the clear"),
+    Setting("SPOOL_MB", "spool_mb", read.number(0.1, 1_000_000), "2048", "disk for readings that wait, all sources together"),
+    Setting("SPOOL_DAYS", "spool_days", read.number(0.01, 365), "7", "readings that wait longer are thinned to four a minute and tag"),
 )
 
 _KEYS = {setting.key: setting for setting in TABLE}
@@ -178,6 +117,9 @@ class Settings:
     host: str
     port: int
     public_url: str | None
+    tls_cert: Path | None
+    tls_key: Path | None
+    proxy_hops: int
     lan: bool
     demo: bool
     data_dir: Path
@@ -212,8 +154,16 @@ class Settings:
     backup_dir: Path | None
     backup_hour: int | None
     backup_keep: int
+    plc_writes: bool
+    plc_write_list: Path | None
+    plc_write_stop: Path | None
+    probe_local: bool
     sink: str | None
     sink_token: str | None
+    sink_ca: Path | None
+    sink_plain: bool
+    spool_mb: float
+    spool_days: float
 
     @property
     def run_dir(self) -> Path:

@@ -64,6 +64,12 @@ class Tag(msgspec.Struct, frozen=True, kw_only=True):
     drift: bool = True
     joint: bool = True  # part of the machine's joint models
     virtual: bool = False  # computed by the collector (statistics of a frame), not addressed
+    deadband_pct: float = 0.0  # report by exception: per cent of range_low..range_high; `deadband` is the same in engineering units
+    max_interval_s: float = 60.0  # a sample at least this often, so that silence differs from unchanged
+    wire_break: str | None = None  # a raw value that means a broken wire, such as ">27648"
+    average_s: float | None = None  # the edge sends one mean of this many seconds instead of every reading
+    keep: dict[str, float] | None = None  # days kept by history tier (raw, 1m, 1h), where it differs from the plant's
+    enabled: bool = True  # False: switched off, or its source is; nobody reads or judges it
     calibrated_at: int | None = None  # ms UTC of the instrument's last calibration: what was learned of the level before it is void
 
 

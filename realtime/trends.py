@@ -6,25 +6,36 @@ It reads good values only, as the roll-ups hold nothing else.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from realtime import stored_rows
+from realtime.chunks import Samples
 from realtime.events import Quality
-from realtime.rollups import MINUTE_MS, TIERS
+from realtime.partitions import HOUR_MS
+from realtime.rollups import TIERS
 
-Tier = Literal["raw", "1m", "1h"]
+Tier = Literal["raw", "1m", "1h", "1d"]
 Point = tuple[int, float, float, float, int]
 
-ROWS_PER_POINT = 2  # of a roll-up tier
-RAW_PER_POINT = 5  # an hour at 1 Hz is still drawn from its readings on a screen of 1,000 points
-_NAMES: dict[str, Tier] = {"rollup_1m": "1m", "rollup_1h": "1h"}
+ROWS_PER_POINT = 2  # of any tier; a chunk is one row
+DECODED_PER_POINT = 20  # readings that come out of chunks: 20,000 take about a millisecond
+MOST_RAW_HOURS = 8 * 24  # whatever is kept: longer spans are drawn from roll-ups
+_NAMES: dict[str, Tier] = {"rollup_1m": "1m", "rollup_1h": "1h", "rollup_1d": "1d"}
 
-# Bad rows are left out afterwards: PostgreSQL takes `q & 3 = 0` for rare, and would read and sort the whole span.
-_RAW = "SELECT t, v, q FROM raw_readings WHERE tag = %s AND t >= %s AND t < %s ORDER BY t, seq LIMIT %s"
+_HELD = """
+SELECT t, n, true FROM reading_chunks WHERE tag = %(tag)s AND t >= %(first)s AND t < %(end)s
+UNION ALL SELECT t, n, false FROM rollup_1h WHERE tag = %(tag)s AND t >= %(first)s AND t < %(end)s
+UNION ALL SELECT chunked_until, 0, NULL FROM history_state
+"""
 _ROLLED = "SELECT t, n, sum, min, max, m2 FROM {table} WHERE tag = %s AND t >= %s AND t < %s ORDER BY t"
+_BEGINS = """
+SELECT (SELECT min(t) FROM {fine} WHERE tag = %(tag)s AND t >= %(start)s AND t < %(end)s),
+    (SELECT min(t) FROM {coarse} WHERE tag = %(tag)s AND t >= %(start)s / {width} * {width} AND t < %(end)s)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +71,54 @@ class Spans:
 
 
 def trend(conn: Any, tag_id: int, start: int, end: int, points: int) -> Trend:
-    """At most `points` points of [start, end): from raw readings where at most 5 x points cover it, else from 1 minute, else 1 hour."""
-    fits_minutes = end - start <= ROWS_PER_POINT * points * MINUTE_MS
+    """At most `points` points of [start, end) from at most 2 x points rows (and a few that say which tier that is).
+
+    Readings where so many rows hold them, a chunk being one; else the finest of minutes, hours and days that fits and still
+    reaches back to `start`. Days are the last resort: one row a day, however few points are asked for.
+    """
     with conn.cursor() as cur:
-        if fits_minutes:
-            cur.execute(_RAW, (tag_id, start, end, RAW_PER_POINT * points + 1))
-            rows = cur.fetchall()
-            if len(rows) <= RAW_PER_POINT * points:
-                return _drawn("raw", _single(rows), start, end, points)
-        table, width = TIERS[0] if fits_minutes else TIERS[1]
+        if _holds_readings(cur, tag_id, start, end, points):
+            found = stored_rows.span(cur, tag_id, start, end, ROWS_PER_POINT * points)
+            if found is not None:
+                return _drawn("raw", _single(found), start, end, points)
+        table, width = _tier(cur, tag_id, start, end, points)
         cur.execute(_ROLLED.format(table=table), (tag_id, start // width * width, end))
         return _drawn(_NAMES[table], _spans(cur.fetchall()), start // width * width, end, points)
 
 
-def _single(rows: list[tuple[int, float, int]]) -> Spans:
-    good = [(t, v) for t, v, q in rows if q & 3 == Quality.GOOD and isfinite(v)]
-    t, v = zip(*good, strict=True) if good else ((), ())
-    value = np.array(v, np.float64)
-    return Spans(np.array(t, np.int64), np.ones(len(value), np.int64), value, value, value, np.zeros(len(value)))
+def _holds_readings(cur: Any, tag_id: int, start: int, end: int, points: int) -> bool:
+    """True when the readings of the span are all there and lie in few enough rows, as far as chunks and hourly roll-ups tell."""
+    first = start // HOUR_MS * HOUR_MS
+    if -(-(end - first) // HOUR_MS) > min(MOST_RAW_HOURS, points):
+        return False
+    cur.execute(_HELD, {"tag": tag_id, "first": first, "end": end})
+    rows = cur.fetchall()
+    chunked = next((t for t, _, is_chunk in rows if is_chunk is None), 0)
+    share = {t: n * (min(end, t + HOUR_MS) - max(start, t)) / HOUR_MS for t, n, is_chunk in rows if is_chunk}
+    unpacked = {t: n * (min(end, t + HOUR_MS) - max(start, t)) / HOUR_MS for t, n, is_chunk in rows if is_chunk is False and t not in share}
+    if any(t < chunked for t in unpacked) or not (share or unpacked):
+        return False  # dropped, or late and not folded yet; or nothing, of which days may know
+    in_rows: float = sum(unpacked.values())
+    enough: bool = in_rows + len(share) <= ROWS_PER_POINT * points and in_rows + sum(share.values()) <= DECODED_PER_POINT * points
+    return enough
+
+
+def _tier(cur: Any, tag_id: int, start: int, end: int, points: int) -> tuple[str, int]:
+    """The finest roll-up that fits and was not dropped where the next coarser one still has something."""
+    for (table, width), (coarse, coarse_width) in pairwise(TIERS):
+        if end - start <= ROWS_PER_POINT * points * width:
+            query = _BEGINS.format(fine=table, coarse=coarse, width=coarse_width)
+            cur.execute(query, {"tag": tag_id, "start": start // width * width, "end": end})
+            fine_begins, coarse_begins = cur.fetchone()
+            if coarse_begins is None or (fine_begins is not None and fine_begins // coarse_width * coarse_width <= coarse_begins):
+                return table, width
+    return TIERS[-1]
+
+
+def _single(found: Samples) -> Spans:
+    good = (found.q & 3 == Quality.GOOD) & np.isfinite(found.v)
+    value = found.v[good]
+    return Spans(found.t[good], np.ones(len(value), np.int64), value, value, value, np.zeros(len(value)))
 
 
 def _spans(rows: list[tuple[int, int, float, float, float, float]]) -> Spans:

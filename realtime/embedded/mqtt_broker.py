@@ -117,6 +117,7 @@ class EmbeddedBroker:
             "max_queued_messages 0",
             f"max_queued_bytes {QUEUED_BYTES_MAX}",
             "max_inflight_messages 0",
+            "persistent_client_expiration 7d",  # of a source that is no more: its queue would grow for ever
             f"max_packet_size {PACKET_MAX + 1024}",
             "set_tcp_nodelay true",
             "sys_interval 10",

@@ -15,12 +15,13 @@ from psycopg2.extensions import connection
 from realtime import historian
 from realtime.errors import DecodeError
 from realtime.events import Batch, Frame, Quality, Reason, quality_byte
-from realtime.history_writer import Written, check, write_batches
-from realtime.partitions import DAY_MS, PARTITIONED, ensure_ahead
-from realtime.rollups import HOUR_MS, MINUTE_MS, TIERS
+from realtime.history_rows import Written
+from realtime.history_writer import check, write_batches
+from realtime.partitions import AHEAD, DAY_MS, WIDTHS, ensure_ahead, partitions
+from realtime.rollups import TIERS
 from tests.realtime.batches import COMM, GOOD, T0, UNCERTAIN, Row, batch_of, pictures, series, texts
 
-TABLES = "raw_readings, text_readings, frames, rollup_1m, rollup_1h, reading_gaps"
+TABLES = "raw_readings, text_readings, frames, rollup_1m, rollup_1h, rollup_1d, reading_gaps"
 
 
 @pytest.fixture(scope="module")
@@ -135,9 +136,11 @@ def test_partitions_are_made_ahead(conn: connection) -> None:
     ensure_ahead(conn, now)
     ensure_ahead(conn, now)
 
-    for table in PARTITIONED:
-        names = [name for (name,) in rows(conn, "SELECT relname FROM pg_class WHERE relname LIKE %s AND relkind = 'r'", f"{table}_203003%")]
-        assert sorted(names) == [f"{table}_203003{day}" for day in (17, 18, 19)]
+    for table, ahead in AHEAD.items():
+        with conn.cursor() as cur:
+            made = [part for part in partitions(cur, table) if part.end > now]
+        assert [part.start for part in made] == [now // WIDTHS[table] * WIDTHS[table] + n * WIDTHS[table] for n in range(ahead + 1)]
+        assert {part.end - part.start for part in made} == {WIDTHS[table]}
 
 
 def test_a_gap_opens_at_a_bad_sample_and_closes_at_the_next_good_one(conn: connection) -> None:
@@ -277,7 +280,7 @@ def test_any_delivery_ends_in_the_first_of_each_reading_with_right_rollups_and_g
 
 
 def assert_rollups(conn: connection, expected: dict[tuple[int, int], tuple[float, int]]) -> None:
-    for table, width in (("rollup_1m", MINUTE_MS), ("rollup_1h", HOUR_MS)):
+    for table, width in TIERS:
         spans: dict[tuple[int, int], list[float]] = {}
         for (tag, t), (v, q) in expected.items():
             if q == GOOD:

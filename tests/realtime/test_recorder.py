@@ -223,7 +223,7 @@ def test_a_recorder_waits_for_tables_that_are_not_there_yet(bus: Bus, bare_postg
     bus.add_batches([series(1, [1.0])])
 
     with running(bus, bare_postgres_url):
-        wait_for(lambda: "raw_readings" in caplog.text, what="the recorder to complain")
+        wait_for(lambda: "history_state" in caplog.text, what="the recorder to complain")
 
     assert pending(bus) == 1
     assert bus.client.xlen(bus.key(DEAD)) == 0
