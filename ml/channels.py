@@ -25,7 +25,9 @@ class Channels:
         known = snapshot.asset_by_id()
         self.shard = shard
         self.version = snapshot.version
-        self.tags: tuple[Tag, ...] = tuple(sorted((t for t in snapshot.tags if t.shard == shard and t.asset in known), key=lambda t: t.id))
+        self.tags: tuple[Tag, ...] = tuple(
+            sorted((t for t in snapshot.tags if t.shard == shard and t.asset in known and t.enabled), key=lambda t: t.id)
+        )
         asset_ids = sorted({tag.asset for tag in self.tags})
         self.assets: tuple[Asset, ...] = tuple(known[i] for i in asset_ids)
         row = {asset: i for i, asset in enumerate(asset_ids)}

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from ml.arrays import State
 from ml.channels import Channels
+from ml.detectors.cusum import Cusum
 from ml.detectors.drift import VDrift
 from ml.detectors.forest import Forest
 from ml.detectors.gap import Gap
@@ -100,6 +101,7 @@ DETECTORS: dict[str, Row] = {
     "stuck": Row(Stuck, learns=True),
     "limits": Row(Limits, learns=False),
     "drift": Row(VDrift, learns=True),
+    "cusum": Row(Cusum, learns=True),
     "gap": Row(Gap, learns=False),
     "forest": Row(Forest, learns=True),
 }

@@ -95,6 +95,7 @@ class Engine:
         found += self.book.fold("noise", self.noise.score(calm))
         self.drift.suspect[calm.slots] = self.noise.rising(calm.slots)
         found += self.book.fold("drift", self.drift.score(calm))
+        found += self.book.fold("cusum", d["cusum"].score(calm))
         found += self.book.fold("forest", d["forest"].score(sound))
         return found
 

@@ -16,7 +16,8 @@ EXPLAINED_BY: dict[str, frozenset[str]] = {
     "noise": frozenset({"range", "stuck"}),
     "stuck": frozenset({"range"}),
     "drift": frozenset({"range", "noise", "spike", "stuck"}),
-    "forest": frozenset({"range", "noise", "spike", "stuck", "limits", "drift", "gap"}),
+    "cusum": frozenset({"range", "noise", "spike", "stuck", "limits", "drift"}),
+    "forest": frozenset({"range", "noise", "spike", "stuck", "limits", "drift", "cusum", "gap"}),
 }
 
 

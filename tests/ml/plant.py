@@ -17,6 +17,7 @@ from realtime.settings import Settings
 from realtime.snapshot import Asset, Snapshot, Tag
 
 T0 = 1_767_600_000_000  # a round time, ms UTC
+DAY_OF_MINUTES = 1440  # a baseline's levels
 BAD_COMM = quality_byte(Quality.BAD, Reason.COMM)
 
 
@@ -82,7 +83,7 @@ def wander(seconds: int, *, seed: int = 1, channels: int = 1, level: float = 50.
 def series(values: np.ndarray, start: int = T0, period_ms: int = 1000) -> Series:
     """Good readings at a fixed period."""
     t = start + np.arange(len(values), dtype=np.int64) * period_ms
-    return Series(t, values.astype(np.float64), np.array([[values.min(), values.mean(), values.max()]]))
+    return Series(t, values.astype(np.float64), np.tile([values.min(), values.mean(), values.max()], (DAY_OF_MINUTES, 1)))
 
 
 def history(tags: Sequence[Tag], values: np.ndarray, window_s: float = 60.0, start: int = T0, trees: int = 20) -> History:

@@ -28,6 +28,7 @@ FAULTS = {
     "stuck": lambda v, i: 50.0,
     "limits": lambda v, i: 61.0,
     "drift": lambda v, i: v + 5.0,
+    "cusum": lambda v, i: v + 5.0,
     "forest": lambda v, i: v + 5.0 * np.sin(i),
 }
 READING_FED = sorted(set(DETECTORS) - {"gap"})  # a gap is the lack of readings; see test_gap.py
@@ -126,14 +127,14 @@ def test_a_gap_in_the_readings_neither_crashes_nor_alarms(name: str) -> None:
     assert not alarms(run(ready(name), holed))
 
 
-@pytest.mark.parametrize("name", ["spike", "noise", "drift"])
+@pytest.mark.parametrize("name", ["spike", "noise", "drift", "cusum"])
 def test_warming_up_says_not_ready_instead_of_zero(name: str) -> None:
     one = ready(name)
 
     assert all(s is None or not len(s.rows) for s in (one.score(c) for c in stream(LIVE)[:6]))
 
 
-@pytest.mark.parametrize("name", ["spike", "noise", "drift", "forest"])
+@pytest.mark.parametrize("name", ["spike", "noise", "drift", "cusum", "forest"])
 def test_without_a_baseline_a_learning_detector_is_silent(name: str) -> None:
     assert not alarms(run(detector(name, PLANT), stream(faulted(name))))
 
