@@ -8,7 +8,21 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHES = ("api", "audit", "history", "collectors", "monitor", "pipeline")
+BENCHES = (
+    "api",
+    "audit",
+    "history",
+    "collectors",
+    "monitor",
+    "mqtt_goals",
+    "mqtt_kills",
+    "opcua",
+    "picture",
+    "pipeline",
+    "s7",
+    "spool",
+    "writes",
+)
 LONGEST_S = 600
 
 
