@@ -82,7 +82,7 @@ def anchor_if_due(head: Path, now: datetime) -> Anchor | None:
     if noted is None:
         return None
     path = anchors_path(head)
-    last = _last(path)
+    last = last_anchor(path)
     grown = noted[0] - (last.seq if last else 0)
     due = last is None or now - last.at >= ANCHOR_EVERY or grown >= ANCHOR_ROWS
     if grown <= 0 or not due:
@@ -92,7 +92,7 @@ def anchor_if_due(head: Path, now: datetime) -> Anchor | None:
     return anchor
 
 
-def _last(path: Path) -> Anchor | None:
+def last_anchor(path: Path) -> Anchor | None:
     """The newest anchor, without reading years of them."""
     if not path.exists():
         return None

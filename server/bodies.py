@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from server import order_bodies as orders_module
 from server.briefs import alert_brief, asset_brief
 from server.models.alerts import AlertRecord
-from server.models.notifications import ABOUT_DOWNTIME, Notification
+from server.models.notifications import Notification
 from server.models.plant import Asset, Tag, TagLimit
 from server.rules import health
 from server.rules.policy import Route
@@ -145,7 +145,6 @@ def _limit(limit: TagLimit) -> Body:
 
 def notification_body(notification: Notification) -> Body:
     """One message to one person; a click opens its downtime, order or alert."""
-    about = notification.group_key or ""
     return {
         "id": notification.id,
         "user": notification.user_id,
@@ -154,7 +153,7 @@ def notification_body(notification: Notification) -> Body:
         "body": notification.body,
         "order": notification.work_order_id,
         "alert": notification.alert_id,
-        "downtime": int(about.removeprefix(ABOUT_DOWNTIME)) if about.startswith(ABOUT_DOWNTIME) else None,
+        "downtime": notification.downtime_id,
         "count": notification.count,
         "created_at": rfc3339(notification.created_at),
         "read_at": rfc3339(notification.read_at),

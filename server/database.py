@@ -16,6 +16,7 @@ from server.models.metadata import metadata
 
 STATEMENT_TIMEOUT_MS = 15_000
 IDLE_IN_TRANSACTION_MS = 30_000
+POOL_WAIT_S = 30  # in a crowd requests wait for their turn instead of failing; the pool is not fair, so the unlucky wait longest
 
 
 class Database:
@@ -30,7 +31,7 @@ class Database:
             sqlalchemy_url(url),
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_timeout=5,
+            pool_timeout=POOL_WAIT_S,
             pool_pre_ping=True,
             connect_args={"options": options, "connect_timeout": 5},
         )

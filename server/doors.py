@@ -48,7 +48,8 @@ class SocketDoors:
         """By `auth={"token": ...}` when there is one, else by the handshake's cookie; who has no business here is refused."""
         token = auth.get("token") if isinstance(auth, dict) else None
         if token is None:
-            return cookie_principal()
+            found = cookie_principal()
+            return None if found is not None and found.is_held_back(by_cookie=True) else found
         if not isinstance(token, str):
             return None
         try:
@@ -56,7 +57,7 @@ class SocketDoors:
                 principal = identity.by_bearer(session, token, self._key, self._at.clock())
         except Problem:
             return None
-        return principal if principal.kind in SOCKET_KINDS else None
+        return principal if principal.kind in SOCKET_KINDS and not principal.is_held_back(by_cookie=False) else None
 
     def may_ask(self, principal: Principal, event: str) -> bool:
         """Whether the rights cover an event that a socket sends; an event that nobody declared is refused."""

@@ -28,6 +28,7 @@ WORDS = {
     "alert.acknowledged": "acknowledged",
     "alert.returned": "back to normal",
     "alert.shelved": "shelved",
+    "alert.suppressed": "held back",
     "alert.resolved": "resolved",
     "work_order.opened": "opened",
     "work_order.assigned": "assigned",

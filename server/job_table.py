@@ -19,6 +19,9 @@ TRAIN = "ml.train"
 JOBS: dict[str, JobRow] = {
     "report.run": JobRow("server", "server.reports.jobs.run"),
     "report.work_orders": JobRow("server", "server.reports.order_job.work_orders"),
+    "audit.verify": JobRow("server", "server.audit_watch.run_job"),
+    "tag.read": JobRow("server", "server.read_now.run_job", ("tag",)),
+    "readings.export": JobRow("server", "server.reports.reading_job.run"),
     "backup.make": JobRow("server", "server.backup.runs.run_job"),
     TRAIN: JobRow("ml", "ml.training.train_asset", ("asset", "version")),
 }

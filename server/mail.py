@@ -121,9 +121,17 @@ class Postman:
     def _link(self, session: Session, note: Notification | None) -> str:
         if note is None or self.settings.public_url is None:
             return ""
-        order = session.get(WorkOrder, note.work_order_id) if note.work_order_id else None
-        path = f"/orders/{order.number}" if order else "/alarms"
-        return self.settings.public_url.rstrip("/") + path
+        return self.settings.public_url.rstrip("/") + _page_of(session, note)
+
+
+def _page_of(session: Session, note: Notification) -> str:
+    """Where a click in the mail leads: what it is about, else the person's own messages."""
+    if note.downtime_id is not None:
+        return f"/downtimes/{note.downtime_id}"
+    order = session.get(WorkOrder, note.work_order_id) if note.work_order_id else None
+    if order is not None:
+        return f"/orders/{order.number}"
+    return "/alarms" if note.alert_id is not None else "/messages"
 
 
 def is_final(error: Exception) -> bool:

@@ -55,6 +55,7 @@ def _order(order: WorkOrder, related: Related, now: datetime) -> Body:
         "created_by": order.created_by,
         "est_min": order.estimated_min,
         "actual_min": order.actual_min,
+        "labour_min": related.labour_min.get(order.id, 0),
         "steps": {"done": min(related.done.get(order.id, 0), _n_steps(version)), "total": _n_steps(version)},
         "procedure": _procedure(order, version, related),
         "safety": dangers(version.safety, version.steps) if version else [],

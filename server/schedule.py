@@ -13,6 +13,7 @@ from pathlib import Path
 from realtime.bus import Bus
 from realtime.snapshot import Snapshot
 from realtime.supervise import heartbeats
+from server import write_results
 from server.database import Database
 from server.judging import judge_window
 from server.rules.proof import ProofState
@@ -70,11 +71,12 @@ class Schedule:
             self.counts[names[state]] += 1
 
     def let_run_out(self) -> None:
-        """Maintenance windows, shelving, and what was held back while an asset was in work."""
+        """Maintenance windows, shelving, guarded writes, and what was held back while an asset was in work."""
         with self.database.transaction() as session:
             now = self.clock()
             maintenance.expire(session, SYSTEM, now)
             alerts.expire_shelving(session, SYSTEM, now)
+            write_results.run_out(session, now, self.proof_s)
             for alert in conditions.unsuppress(session, now):
                 pursuit.pursue_held_back(session, alert, now, self.proof_s)
                 assets.follow(session, alert.asset_id, SYSTEM.name, now)

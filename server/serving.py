@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,7 @@ from realtime.errors import SettingsError
 from realtime.push import Push
 from realtime.settings import Settings
 from realtime.supervise import Heartbeat, stop_event
+from server import tls
 from server.metrics import RequestCounts
 from server.services import Services
 
@@ -51,18 +53,43 @@ class _QuietHandler(WSGIRequestHandler):
         """Nothing: /metrics counts requests."""
 
 
-def _serve_threads(listener: socket.socket, app: Flask) -> Callable[[], None]:
+class _TlsHandler(_QuietHandler):
+    """The handshake is part of the first read, in the connection's own thread: who says nothing keeps nobody else waiting."""
+
+    def setup(self) -> None:
+        """Wrap the connection before anything is read."""
+        assert self.server.ssl_context is not None
+        self.request = self.server.ssl_context.wrap_socket(self.request, server_side=True, do_handshake_on_connect=False)
+        super().setup()
+
+    def finish(self) -> None:
+        """Wrapping took the connection over: nobody else closes it."""
+        try:
+            super().finish()
+        finally:
+            self.request.close()
+
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - werkzeug's name
+        """What clients break off or send in the clear is traffic, not a warning."""
+        log.debug(f"{type}: {message}", *args)  # noqa: G004 - werkzeug's own format
+
+
+def _serve_threads(listener: socket.socket, app: Flask, context: ssl.SSLContext | None) -> Callable[[], None]:
     host, port = listener.getsockname()[:2]
-    server: BaseWSGIServer = make_server(host, port, app, threaded=True, request_handler=_QuietHandler, fd=listener.fileno())
+    handler = _QuietHandler if context is None else _TlsHandler
+    server: BaseWSGIServer = make_server(host, port, app, threaded=True, request_handler=handler, fd=listener.fileno())
+    server.ssl_context = context
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.2}, name="http", daemon=True)
     thread.start()
     return server.shutdown
 
 
-def _serve_eventlet(listener: socket.socket, app: Flask) -> Callable[[], None]:
+def _serve_eventlet(listener: socket.socket, app: Flask, context: ssl.SSLContext | None) -> Callable[[], None]:
     import eventlet  # noqa: PLC0415 - only this mode needs it
     from eventlet import wsgi  # noqa: PLC0415
 
+    if context is not None:  # eventlet shakes hands at the first read, not while it accepts
+        listener = context.wrap_socket(listener, server_side=True, do_handshake_on_connect=False)
     green = eventlet.spawn(wsgi.server, listener, app, log_output=False, socket_timeout=IDLE_S, max_size=4096, debug=False)
     kill: Callable[[], None] = green.kill
     return kill
@@ -72,12 +99,14 @@ def serve(app: Flask, push: Push, at: Services, counts: RequestCounts) -> None:
     """Serve until SIGTERM or SIGINT; tells its port in DATA_DIR/run/web.json and lives on the bus as `web`."""
     stop = stop_event()
     settings = at.settings
+    context = tls.context(settings)
     listener = listen(settings.host, settings.port, settings.web_processes)
     port = int(listener.getsockname()[1])
     push.start()
-    end = (_serve_eventlet if settings.async_mode == "eventlet" else _serve_threads)(listener, app)
-    _tell(settings, port)
-    log.info("serving http://%s:%s (%s)", settings.host, port, settings.async_mode)
+    end = (_serve_eventlet if settings.async_mode == "eventlet" else _serve_threads)(listener, app, context)
+    scheme = "http" if context is None else "https"
+    _tell(settings, scheme, port)
+    log.info("serving %s://%s:%s (%s)", scheme, settings.host, port, settings.async_mode)
     heartbeat = Heartbeat(at.bus, "web")
     while not stop.wait(0.5):
         heartbeat.beat(**_counters(push, counts))
@@ -90,10 +119,10 @@ def _counters(push: Push, counts: RequestCounts) -> dict[str, Any]:
     return {**push.counters(), **counts.counters(), "config_version": push.plant.snapshot.version}
 
 
-def _tell(settings: Settings, port: int) -> None:
+def _tell(settings: Settings, scheme: str, port: int) -> None:
     host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104 - compared, not bound
     path = settings.run_dir / "web.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"web.json.{os.getpid()}")
-    draft.write_text(json.dumps({"pid": os.getpid(), "host": settings.host, "port": port, "url": f"http://{host}:{port}"}), "utf-8")
+    draft.write_text(json.dumps({"pid": os.getpid(), "host": settings.host, "port": port, "url": f"{scheme}://{host}:{port}"}), "utf-8")
     draft.replace(path)

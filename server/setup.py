@@ -28,7 +28,8 @@ from realtime.supervise import configure_logging
 from server import database_role
 from server.audit import Change, record
 from server.auth.passwords import hash_password
-from server.backup import runs
+from server.auth.principal import FIRST_ADMIN
+from server.backup import place, runs
 from server.backup.dump import BackupFailed
 from server.database import Database
 from server.demo import seed as demo
@@ -36,15 +37,16 @@ from server.demo.past import HistoryFailed, write_history
 from server.demo.removal import remove_demo
 from server.demo.training import ask_training
 from server.migrate import awaits_upgrade, upgrade
+from server.models.ml import Baseline
 from server.models.people import User
-from server.models.plant import Asset, Baseline, Site
+from server.models.plant import Asset, Site
 from server.store import snapshot as plant_snapshot
 from server.store.actor import SYSTEM
 from server.timestamps import to_ms
 
 log = logging.getLogger("setup")
 
-ADMIN = "admin"
+ADMIN = FIRST_ADMIN
 HOME_SITE = "MAIN"
 
 
@@ -176,23 +178,27 @@ def set_up(settings: Settings) -> None:
 
 
 def take_demo_out(settings: Settings) -> None:
-    """Remove the demo plant with everything that hangs on it, and its login file."""
-    settings_module.require(settings, "database_url")
-    database = Database(str(settings.database_url), pool_size=1)
-    try:
-        with database.transaction() as session:
-            site = demo.demo_site(session)
-            if site is None:
-                log.info("there is no demo plant")
-                return
-            home = home_site(session)
-            removed = remove_demo(session, site, home, datetime.now(UTC))
-        (settings.run_dir / "demo-logins.json").unlink(missing_ok=True)
-        log.info("demo plant removed: %d rows", removed)
-        if settings.redis_url:
-            publish(database, settings, datetime.now(UTC))
-    finally:
-        database.close()
+    """Remove the demo plant with all that hangs on it, and its login file; `settings` are unresolved, the instance may be stopped."""
+    with place.reachable_database(settings) as url:
+        database = Database(url, pool_size=1)
+        try:
+            _demo_out(database, settings_module.resolve_endpoints(settings))
+        finally:
+            database.close()
+
+
+def _demo_out(database: Database, settings: Settings) -> None:
+    with database.transaction() as session:
+        site = demo.demo_site(session)
+        if site is None:
+            log.info("there is no demo plant")
+            return
+        home = home_site(session)
+        removed = remove_demo(session, site, home, datetime.now(UTC))
+    (settings.run_dir / "demo-logins.json").unlink(missing_ok=True)
+    log.info("demo plant removed: %d rows; `make run DEMO=0` starts without one", removed)
+    if settings.redis_url:
+        publish(database, settings, datetime.now(UTC))
 
 
 def main() -> int:
@@ -202,7 +208,7 @@ def main() -> int:
     arguments = parser.parse_args()
     configure_logging()
     try:
-        settings = settings_module.load()
+        settings = settings_module.load(resolve=not arguments.remove_demo)
         if arguments.remove_demo:
             take_demo_out(settings)
         else:

@@ -7,21 +7,21 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from realtime.errors import DecodeError
 from realtime.events import AlertType, Edge, FactName, Severity, Signal, SignalName
 from server.folding import Fault, fold, fold_machine_fault
 from server.models.jobs import BackgroundJob
-from server.models.plant import Asset, DiscoveredTag, Source, Tag
+from server.models.plant import Asset, Source, Tag
 from server.rules.asset import Operating
 from server.rules.wording import Subject
-from server.store import assets, background, fault_codes, training
+from server.store import assets, background, discovered, fault_codes, training
 from server.store.actor import SYSTEM
 from server.store.conditions import Condition
 from server.store.outbox import Draft, emit
 from server.timestamps import from_ms, rfc3339
+from server.write_results import fold_write
 
 NO_FAULT = {None, "", "0"}
 
@@ -152,15 +152,7 @@ def _fault(session: Session, asset: Asset, code: str) -> Fault:
 
 
 def _discovered(session: Session, signal: Signal, _now: datetime, _proof_s: float) -> None:
-    at = from_ms(signal.t)
-    row = {"source": str(signal.data["source"])[:200], "tag": str(signal.data["tag"])[:200], "value": signal.data.get("value")}
-    new = insert(DiscoveredTag).values(**row, first_seen=at, last_seen=at)
-    again = new.on_conflict_do_update(
-        index_elements=["source", "tag"],
-        set_={"value": new.excluded.value, "last_seen": new.excluded.last_seen, "seen": DiscoveredTag.seen + 1},
-        where=DiscoveredTag.last_seen < new.excluded.last_seen,
-    )
-    session.execute(again)
+    discovered.note(session, str(signal.data["source"]), str(signal.data["tag"]), signal.data.get("value"), from_ms(signal.t))
 
 
 def _progress(session: Session, signal: Signal, _now: datetime, _proof_s: float) -> None:
@@ -199,6 +191,39 @@ def _group_lost(session: Session, signal: Signal, now: datetime, proof_s: float)
         fold(session, condition, now, proof_s)
 
 
+_SPOOL = {
+    "thinning": ("Readings waiting for {source} outgrow their disk: the oldest are thinned", Severity.WARNING),
+    "dropping": ("Readings waiting for {source} outgrow their disk: the oldest are lost", Severity.CRITICAL),
+    "damaged": ("The file of waiting readings of {source} was damaged and set aside", Severity.CRITICAL),
+}
+
+
+def _spool(session: Session, signal: Signal, now: datetime, proof_s: float) -> None:
+    """What waits at a collector: thinned and dropped are states that end; a damaged file is an event, returned at once."""
+    source, state = _source(session, signal), str(signal.data["state"])
+    if state == "damaged":
+        steps: list[tuple[str, Edge]] = [(state, "open"), (state, "close")]
+    else:
+        steps = [(name, "open" if name == state else "close") for name in ("thinning", "dropping")]
+    for name, edge in steps:
+        words, severity = _SPOOL[name]
+        condition = Condition(
+            key=f"spool:{source.id}:{name}",
+            edge=edge,
+            site_id=source.site_id,
+            asset_id=None,
+            subject=Subject(
+                type=AlertType.DATA_GAP, code=f"spool_{name}:{source.name}", asset=source.name, text=words.format(source=source.name)
+            ),
+            detector="plc",
+            severity=severity,
+            t=signal.t,
+            t_onset=signal.t,
+            data={"source": source.name, "detail": str(signal.data.get("detail", ""))[:500]},
+        )
+        fold(session, condition, now, proof_s)
+
+
 _FOLDS: dict[SignalName, Callable[[Session, Signal, datetime, float], Any]] = {
     SignalName.SOURCE_LOST: _lost,
     SignalName.SOURCE_RECOVERED: _recovered,
@@ -206,4 +231,6 @@ _FOLDS: dict[SignalName, Callable[[Session, Signal, datetime, float], Any]] = {
     SignalName.TAG_DISCOVERED: _discovered,
     SignalName.JOB_PROGRESS: _progress,
     SignalName.BUS_GROUP_LOST: _group_lost,
+    SignalName.PLC_WRITE: fold_write,
+    SignalName.SPOOL: _spool,
 }

@@ -9,6 +9,7 @@ import redis
 
 from realtime.bus import DEAD, GROUPS, now_ms
 from realtime.supervise import heartbeats
+from server import audit_watch
 from server.backup import runs
 from server.services import Services
 from server.store import mail
@@ -45,8 +46,15 @@ class Status:
         for beat in self.beats:
             listed = beat.get("sources")
             if isinstance(listed, dict):
-                found |= {name: {"kind": beat.get("kind"), **state} for name, state in listed.items()}
+                edge = {"edge": name} if (name := str(beat.get("program", "")).partition("@")[2]) else {}
+                found |= {name: {"kind": beat.get("kind"), **edge, **state} for name, state in listed.items()}
         return found
+
+    @property
+    def spools_filling(self) -> list[str]:
+        """Sources whose waiting readings take half of their disk or more, or were thinned already."""
+        spools = {name: state.get("spool") or {} for name, state in self.sources().items()}
+        return sorted(name for name, spool in spools.items() if spool.get("state", "ok") != "ok" or spool.get("fill", 0) >= 0.5)
 
     @property
     def not_ready(self) -> list[str]:
@@ -58,7 +66,8 @@ class Status:
         reasons += [f"no {name} is running" for name in self.missing_programs]
         # a device that says nothing on a broker that lives is an alarm, not a reason to take this instance out of service
         talking = {name: state for name, state in self.sources().items() if "silent" not in str(state.get("error"))}
-        down = [name for name in self.sources_down if talking.get(name, {}).get("kind") == "mqtt"]
+        ours = {name: state for name, state in talking.items() if "edge" not in state}
+        down = [name for name in self.sources_down if ours.get(name, {}).get("kind") == "mqtt"]
         return reasons + [f"not subscribed: {name}" for name in down]
 
     @property
@@ -66,7 +75,8 @@ class Status:
         """ok, degraded (values or alerts may be late) or down (pages cannot answer)."""
         if not self.database or not self.bus:
             return "down"
-        return "degraded" if self.missing_programs or self.missing_groups or self.fill >= 0.5 or self.sources_down else "ok"
+        behind = self.fill >= 0.5 or self.spools_filling
+        return "degraded" if self.missing_programs or self.missing_groups or behind or self.sources_down else "ok"
 
 
 def look(at: Services) -> Status:
@@ -110,6 +120,12 @@ def last_backup(at: Services) -> dict[str, Any] | None:
         return runs.newest(session, at.clock())
 
 
+def audit_state(at: Services) -> dict[str, Any]:
+    """What the last check of the audit trail found, and its last anchor."""
+    with at.database.transaction() as session:
+        return audit_watch.state(session, at.settings, at.clock())
+
+
 def mail_state(at: Services) -> dict[str, Any]:
     """What waits to be sent, what failed and why."""
     with at.database.transaction() as session:
@@ -130,6 +146,7 @@ def details(at: Services, status: Status) -> dict[str, Any]:
         "streams": status.streams,
         "sources": status.sources(),
         "backup": last_backup(at) if status.database else None,
+        "audit": audit_state(at) if status.database else None,
         "mail": mail_state(at) if status.database else None,
         "programs": [{**beat, "age_ms": now - int(beat.get("at", now))} for beat in status.beats],
     }

@@ -13,12 +13,14 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
+from server import audit_watch
 from server.backup import runs
 from server.database import Database
 from server.store import (
     calibration_due,
     escalations,
     fault_story,
+    kept_spans,
     mail,
     meter_counts,
     plan_orders,
@@ -42,6 +44,7 @@ class Task:
 
 TASKS: tuple[Task, ...] = (
     Task("backup", 60, runs.nightly),
+    Task("audit check", 60, audit_watch.nightly),
     Task("overdue calibrations", 60, calibration_due.see_overdue),
     Task("fault stories", 2, fault_story.tell_stories),
     Task("reorder proposals", 6 * 3600, usage.propose_everywhere),
@@ -54,6 +57,7 @@ TASKS: tuple[Task, ...] = (
     Task("scheduled reports", 30, report_schedules.ask_due),
     Task("old files of jobs", 3600, report_schedules.forget_files),
     Task("old mail", 3600, mail.forget),
+    Task("kept readings", 60, kept_spans.tell),
     Task("warranties", 3600, warranties.tell_ending),
 )
 

@@ -29,6 +29,7 @@ class AlertsQuery(Page):
     active = ma.fields.String(load_default="true", validate=ma.validate.OneOf(["true", "false", "all"]))
     asset = ma.fields.String(load_default=None, metadata={"description": "an asset's code"})
     watch = ma.fields.Boolean(load_default=False, metadata={"description": "the watch list instead"})
+    suppressed = ma.fields.Boolean(load_default=False, metadata={"description": "what maintenance or a flood holds back instead"})
 
 
 class Resolution(ma.Schema):
@@ -60,10 +61,11 @@ def _changed(change: Callable[[Session, Person, datetime], AlertRecord]) -> Resp
 def list_alerts(query: dict[str, Any]) -> Response:
     """Alerts of the caller's site, newest first."""
     site = current_user().site_id
-    wanted = {name: query[name] for name in ("asset", "watch", "sort", "limit", "offset")}
+    wanted = {name: query[name] for name in ("asset", "sort", "limit", "offset")}
+    which: alerts.Which = "suppressed" if query["suppressed"] else "watch" if query["watch"] else "announced"
     active = {"true": True, "false": False, "all": None}[query["active"]]
     with services().database.transaction() as session:
-        page = alerts.list_alerts(session, site=site, active=active, **wanted)
+        page = alerts.list_alerts(session, site=site, active=active, which=which, **wanted)
         return jsonify(collection(bodies.alert_bodies(session, page.items), page.total, query))
 
 

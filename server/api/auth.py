@@ -84,7 +84,7 @@ def _principal_body(principal: Principal) -> dict[str, Any]:
 
 
 def client_address() -> str:
-    """Where the caller connects from; app.py trusts no proxy header."""
+    """Where the caller connects from; a proxy is believed only where PROXY_HOPS says that one stands in front."""
     return request.remote_addr or "unknown"
 
 

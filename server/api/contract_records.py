@@ -8,16 +8,18 @@ from typing import Any
 from flask import Response, jsonify
 from sqlalchemy.orm import Session
 
+from server import pictures
 from server.api.attachments import IMMUTABLE, AttachmentFile
 from server.api.blueprint import Page, collection, resource
 from server.api.contractors import Remark, own_order
 from server.api.schemas import Body, Collection
+from server.api.steps import photo_of
 from server.auth.guard import current_user, right
 from server.errors import Invalid, NotFound
 from server.http_input import takes_up_to
 from server.idempotency import once
 from server.services import services
-from server.store import attachments, comments
+from server.store import attachments, comments, step_photos
 from server.store.attachments import Upload
 
 blueprint = resource("contract", "What a contractor adds to the one order of the link")
@@ -76,6 +78,23 @@ def add_photo(files: dict[str, Any]) -> Response:
         return attachments.body(attachments.attach(session, upload, "work_order", order.id, order.site_id, user, at.clock())), 201
 
     return once("contract", deed, f"{upload.name}{hashlib.sha256(upload.content).hexdigest()}".encode())
+
+
+@blueprint.route("/contract/step-photos", methods=["POST"])
+@takes_up_to(pictures.MAX_BYTES + 64 * 1024)
+@blueprint.arguments(AttachmentFile, location="files")
+@blueprint.response(201, Body)
+@right("contract.work")
+def add_step_photo(files: dict[str, Any]) -> Response:
+    """Send the photo of a step before the answer that names it in `media`."""
+    content, declared = photo_of(files)
+
+    def deed(session: Session) -> tuple[dict[str, Any], int]:
+        order, user = own_order(session), current_user()
+        step_photos.need_holder(order, user)
+        return step_photos.keep(session, order, content, declared, user, services().clock()), 201
+
+    return once("contract", deed, hashlib.sha256(content).digest())
 
 
 @blueprint.route("/contract/photos/<id:photo_id>/file")

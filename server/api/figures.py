@@ -42,7 +42,7 @@ _REPEATS = (
     Column("second", "Repeated by"),
     Column("asset", "Asset"),
     Column("tag", "Tag"),
-    Column("type", "Type"),
+    Column("type", "Type", "word"),
     Column("after_days", "After", "number", "days"),
 )
 _ACTORS = (

@@ -1,4 +1,4 @@
-"""Import of assets and instruments from CSV or XLSX: a dry run lists every bad row; a real run takes all rows or none."""
+"""Import of assets and instruments from CSV or XLSX: a dry run lists every fault of every row; a real run takes all rows or none."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def import_rows(form: dict[str, Any], files: dict[str, Any], kind: str) -> Respo
         answer = _answer(report, bad, len(rows), dry_run=False)
         if answer["errors"]:
             errors = [{"field": row["column"], "code": "bad_row", "detail": row["reason"], "line": row["line"]} for row in answer["errors"]]
-            raise Problem(422, "bad_rows", f"{len(errors)} rows cannot be taken; nothing was stored", errors=errors)
+            raise Problem(422, "bad_rows", f"{answer['bad']} rows cannot be taken; nothing was stored", errors=errors)
         return answer, 200
 
     return once(f"import-{kind}", deed, hashlib.sha256(content).digest())
@@ -95,6 +95,7 @@ def _loaded(rows: Sequence[sheets.Row], kinds: Mapping[str, str], schema: ma.Sch
         except ma.ValidationError as error:
             messages = error.messages if isinstance(error.messages, dict) else {"": error.messages}
             bad += [Bad(row.line, name, " ".join(map(str, told))) for name, told in messages.items()]
+            loaded.append(Loaded(row.line, dict(error.valid_data or {}), frozenset(messages)))
     return loaded, bad
 
 

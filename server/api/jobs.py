@@ -8,6 +8,7 @@ from typing import Any
 import marshmallow as ma
 from flask import Response, jsonify
 
+from server import read_now
 from server.api.blueprint import Page, collection, resource
 from server.api.exports import attachment
 from server.api.schemas import Body, Collection
@@ -44,7 +45,8 @@ def list_jobs(query: dict[str, Any]) -> Response:
 def get_job(job_id: int) -> Response:
     """One job."""
     with services().database.transaction() as session:
-        return jsonify(background.body(background.get_job(session, job_id, current_user())))
+        job = background.get_job(session, job_id, current_user())
+        return jsonify(background.body(job) | ({"result": job.result} if job.name == read_now.JOB else {}))
 
 
 @blueprint.route("/jobs/<id:job_id>/file")

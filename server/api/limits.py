@@ -44,7 +44,7 @@ def get_tag(tag_id: int) -> Response:
         tag = limits.get_tag(session, tag_id, current_user())
         source = session.get(Source, tag.source_id) if tag.source_id is not None else None
         body = tag_body(tag, session.get_one(Asset, tag.asset_id).code, source.name if source else None)
-        return etags.tagged({**body, "rev": limits.revision(body)})
+        return etags.tagged(body)
 
 
 @blueprint.route("/tags/<id:tag_id>/limits")

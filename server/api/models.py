@@ -41,6 +41,26 @@ def train(tag: str) -> Response:
     return answer
 
 
+@blueprint.route("/ml/models/<id:model_id>/activate", methods=["POST"])
+@blueprint.response(200, Body)
+@right("assets.write")
+def activate(model_id: int) -> Response:
+    """Let the monitor judge by this kept version, in force with the next version of the plant; the one before is kept."""
+    at = services()
+    with at.database.transaction() as session:
+        return jsonify(training.model_body(training.activate(session, model_id, current_user(), at.clock())))
+
+
+@blueprint.route("/ml/models/<id:model_id>/activate", methods=["DELETE"])
+@blueprint.response(200, Body)
+@right("assets.write")
+def deactivate(model_id: int) -> Response:
+    """Let the monitor judge by what it learns itself again."""
+    at = services()
+    with at.database.transaction() as session:
+        return jsonify(training.model_body(training.deactivate(session, model_id, current_user(), at.clock())))
+
+
 @blueprint.route("/ml/models/<path:tag>")
 @blueprint.arguments(Page, location="query")
 @blueprint.response(200, Models)

@@ -102,7 +102,7 @@ def order_from_template(body: dict[str, Any], template_id: int) -> Response:
         row, now = templates.get(session, template_id, user), at.clock()
         asset = assets.get_asset(session, body["asset"], user)
         changes = templates.Changes(body.get("title"), body.get("due_at"))
-        new = templates.as_order(row, asset.id, changes, now, proof_s=at.settings.proof_window_s)
+        new = templates.as_order(row, asset, changes, now, proof_s=at.settings.proof_window_s)
         return bodies.order_body(session, orders.create_order(session, new, user, now)), 201
 
     return located(once("order-templates", deed))

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
+from base64 import b64decode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from realtime.events import Batch, Quality, Reason, quality_byte
+from realtime.events import Batch, Frame, Quality, Reason, quality_byte
 from realtime.snapshot import Tag
 from server.api.times import to_ms
 
 OLDEST_MS = 7 * 86_400_000  # source time outside -7 d .. +5 min is not believed (DESIGN.md 4)
 NEWEST_MS = 5 * 60_000
+REPLAY_OLDEST_MS = 400 * 86_400_000  # what waited at an edge, or is handed out again, may be old
 LONGEST_TEXT = 1000
+FRAME_SIDE = 4096
+_SIZES = {"i2": 2, "u1": 1, "f4": 4}
+_REASONS = {reason.name.lower(): reason for reason in Reason}
 
 
 class Rejected(Exception):
@@ -32,9 +37,10 @@ class Row:
 
     tag: Tag
     t: int
-    value: float | str
+    value: float | str | Frame
     quality: int
     seq: int
+    kept: bool = True
 
     @property
     def identity(self) -> tuple[int, int, int]:
@@ -51,13 +57,13 @@ class Checked:
     rejected: list[dict[str, Any]] = field(default_factory=list)
 
 
-def check(items: Sequence[Any], find: Callable[[str], Tag | None], now_ms: int) -> Checked:
-    """Judge every reading by itself; a bad one never costs a good one its place."""
+def check(items: Sequence[Any], find: Callable[[str], Tag | None], now_ms: int, *, oldest_ms: int = OLDEST_MS) -> Checked:
+    """Judge every reading by itself; a bad one never costs a good one its place. `find` knows the tags that this caller may write."""
     result = Checked()
-    seen: dict[tuple[int, int, int], float | str] = {}
+    seen: dict[tuple[int, int, int], float | str | Frame] = {}
     for i, item in enumerate(items):
         try:
-            row = _row(item, find, now_ms)
+            row = _row(item, find, now_ms, oldest_ms)
         except Rejected as rejected:
             result.rejected.append({"i": i, "code": rejected.code})
             continue
@@ -71,38 +77,45 @@ def check(items: Sequence[Any], find: Callable[[str], Tag | None], now_ms: int) 
     return result
 
 
-def _same(one: float | str, other: float | str) -> bool:
+def _same(one: float | str | Frame, other: float | str | Frame) -> bool:
     return one == other or (isinstance(one, float) and isinstance(other, float) and math.isnan(one) and math.isnan(other))
 
 
-def _row(item: Any, find: Callable[[str], Tag | None], now_ms: int) -> Row:
+def _row(item: Any, find: Callable[[str], Tag | None], now_ms: int, oldest_ms: int) -> Row:
     if not isinstance(item, dict):
         raise Rejected("not_an_object")
     name = item.get("tag")
     tag = find(name) if isinstance(name, str) else None
-    if tag is None or tag.virtual:
+    if tag is None:
         raise Rejected("unknown_tag")
     unit = item.get("unit")
     if unit is not None and unit != tag.unit:
         raise Rejected("unit")
-    quality = _quality(item.get("quality", 0))
-    return Row(tag, _time(item.get("timestamp"), now_ms), _value(item.get("value"), tag, quality), quality, _seq(item.get("seq", 0)))
+    quality = _quality(item.get("quality", 0), item.get("reason"))
+    value = frame_of(item.get("frame")) if tag.kind == "frame" else _value(item.get("value"), tag, quality)
+    t = _time(item.get("timestamp"), now_ms, oldest_ms)
+    return Row(tag, t, value, quality, _seq(item.get("seq", 0)), item.get("kept") is not False)
 
 
-def _time(value: Any, now_ms: int) -> int:
+def _time(value: Any, now_ms: int, oldest_ms: int) -> int:
     try:
         t = to_ms(value)
     except (ValueError, OverflowError) as error:
         raise Rejected("time") from error
-    if not now_ms - OLDEST_MS <= t <= now_ms + NEWEST_MS:
+    if not now_ms - oldest_ms <= t <= now_ms + NEWEST_MS:
         raise Rejected("clock")
     return t
 
 
-def _quality(value: Any) -> int:
+def _quality(value: Any, reason: Any) -> int:
+    """The quality byte; a bad sample without a reason is the device's."""
     if isinstance(value, bool) or value not in (0, 1, 2):
         raise Rejected("quality")
-    return quality_byte(Quality(value), Reason.DEVICE if value == Quality.BAD else Reason.NONE)
+    if reason is None:
+        return quality_byte(Quality(value), Reason.DEVICE if value == Quality.BAD else Reason.NONE)
+    if not isinstance(reason, str) or reason not in _REASONS or (value == Quality.GOOD) != (reason == "none"):
+        raise Rejected("reason")
+    return quality_byte(Quality(value), _REASONS[reason])
 
 
 def _value(value: Any, tag: Tag, quality: int) -> float | str:
@@ -110,9 +123,7 @@ def _value(value: Any, tag: Tag, quality: int) -> float | str:
         if not isinstance(value, str) or len(value) > LONGEST_TEXT:
             raise Rejected("value")
         return value
-    if tag.kind != "f64":
-        raise Rejected("kind")
-    if value is None and quality & 3 == Quality.BAD:
+    if value is None and quality & 3 != Quality.GOOD:
         return math.nan
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise Rejected("value")
@@ -125,16 +136,33 @@ def _seq(value: Any) -> int:
     return value
 
 
-def batches(rows: Sequence[Row], source: str, received_ms: int) -> list[Batch]:
+def frame_of(value: Any) -> Frame:
+    """A picture from its JSON {shape, dtype, scale, offset, unit, data in base64}; raises Rejected."""
+    try:
+        height, width = (int(side) for side in value["shape"])
+        data = b64decode(value["data"], validate=True)
+        scale, offset = float(value.get("scale", 1.0)), float(value.get("offset", 0.0))
+        dtype, unit = str(value["dtype"]), str(value.get("unit", ""))[:32]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Rejected("frame") from error
+    is_shaped = 1 <= height <= FRAME_SIDE and 1 <= width <= FRAME_SIDE and len(data) == height * width * _SIZES.get(dtype, 0)
+    if not is_shaped or not math.isfinite(scale) or not math.isfinite(offset):
+        raise Rejected("frame")
+    return Frame((height, width), dtype, scale, offset, unit, data)  # type: ignore[arg-type]
+
+
+def batches(rows: Sequence[Row], source: str, received_ms: int, flags: frozenset[Any] = frozenset()) -> list[Batch]:
     """One batch per shard and kind, rows in the order they came."""
     groups: dict[tuple[int, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row.tag.shard, row.tag.kind), []).append(row)
-    return [_batch(shard, group, source, received_ms) for (shard, _kind), group in groups.items()]
+    return [_batch(shard, group, source, received_ms, flags) for (shard, _kind), group in groups.items()]
 
 
-def _batch(shard: int, rows: list[Row], source: str, received_ms: int) -> Batch:
-    is_text = rows[0].tag.kind == "text"
+def _batch(shard: int, rows: list[Row], source: str, received_ms: int, flags: frozenset[Any]) -> Batch:
+    kind = rows[0].tag.kind
+    values: list[Any] = [row.value for row in rows]
+    kept = np.array([row.kept for row in rows], bool)
     return Batch(
         shard=shard,
         received_ms=received_ms,
@@ -143,6 +171,8 @@ def _batch(shard: int, rows: list[Row], source: str, received_ms: int) -> Batch:
         t=np.array([row.t for row in rows], np.int64),
         quality=np.array([row.quality for row in rows], np.uint8),
         seq=np.array([row.seq for row in rows], np.uint32),
-        values=[str(row.value) for row in rows] if is_text else np.array([row.value for row in rows], np.float64),
-        kind="text" if is_text else "f64",
+        values=np.array(values, np.float64) if kind == "f64" else values,
+        kind=kind,
+        flags=flags,
+        kept=None if kept.all() else kept,
     )

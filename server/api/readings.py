@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import marshmallow as ma
@@ -25,6 +26,7 @@ from server.services import services
 blueprint = resource("readings", "Values of tags, live and past")
 MAX_READINGS = 10_000
 MAX_ROWS = 10_000
+FLAGS = frozenset({"late", "replay"})
 
 
 class ReadingsQuery(Span):
@@ -50,34 +52,56 @@ class Accepted(ma.Schema):
     rejected = ma.fields.List(ma.fields.Dict())
 
 
-def _items() -> list[Any]:
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A delivery. flags: late (it waited at an edge), replay (handed out again): stored, but it raises nothing and moves no live value.
+
+    source: which one a collector delivers.
+    """
+
+    items: list[Any]
+    flags: frozenset[Any]
+    source: str | None
+
+
+def _posted() -> Posted:
     body = request.get_json()
-    items = body.get("readings") if isinstance(body, dict) else body
+    envelope: dict[str, Any] = body if isinstance(body, dict) else {"readings": body}
+    items, flags, source = envelope.get("readings"), envelope.get("flags", []), envelope.get("source")
     if not isinstance(items, list):
         raise bad_request("envelope", 'send {"readings": [...]} or an array of readings')
+    if not isinstance(flags, list) or not all(isinstance(flag, str) and flag in FLAGS for flag in flags):
+        raise bad_request("envelope", "flags is an array of late and replay")
+    if source is not None and not isinstance(source, str):
+        raise bad_request("envelope", "source is the name of a source")
     if len(items) > MAX_READINGS:
         raise Invalid("readings", "too_many", f"{MAX_READINGS} readings a request at most")
-    return items
+    return Posted(items, frozenset(flags), source)
 
 
 @blueprint.route("/readings", methods=["POST"])
 @blueprint.response(200, Accepted)
 @right("readings.write")
 def post_readings() -> Response:
-    """Take readings of a device; each is judged by itself, a bad one never costs a good one its place."""
-    items = _items()
+    """Take readings of a device or an edge; each is judged by itself, a bad one never costs a good one its place."""
+    posted = _posted()
     caller = current_user()
     known = plant()
 
     def find(name: str) -> Any:
         tag = known.tags.get(name)
-        return tag if tag is not None and known.is_of_site(tag, caller.site_id) else None
+        if tag is None or not known.is_of_site(tag, caller.site_id):
+            return None
+        # what a collector computes may come from a collector only: it says which source it delivers
+        return tag if not tag.virtual or (posted.source is not None and tag.source == posted.source) else None
 
     def deed(_session: Any) -> tuple[dict[str, Any], int]:
         now = now_ms()
-        checked = reading_rows.check(items, find, now)
+        oldest = reading_rows.REPLAY_OLDEST_MS if posted.flags else reading_rows.OLDEST_MS
+        checked = reading_rows.check(posted.items, find, now, oldest_ms=oldest)
         if checked.rows:
-            services().bus.add_batches(reading_rows.batches(checked.rows, f"http:{caller.name}"[:64], now))
+            made = reading_rows.batches(checked.rows, f"http:{caller.name}"[:64], now, posted.flags)
+            services().bus.add_batches(made, live=not posted.flags)
         return {"accepted": len(checked.rows), "duplicate": checked.duplicate, "rejected": checked.rejected}, 200
 
     return once("readings", deed)

@@ -1,37 +1,38 @@
-"""Sources: devices and brokers, written as a tag map (YAML or JSON, docs/siemens.md); and the edge's configuration."""
+"""Sources: devices and brokers, one by one or as a tag map (YAML or JSON, docs/plant-configuration.md)."""
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import marshmallow as ma
 import msgspec
 from flask import Response, jsonify, request
-from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
-from plc.addressing import tagmap
-from plc.addressing.tagmap import MappedTag, TagMap, TagMapError
-from server.api.blueprint import resource
-from server.api.schemas import Body
+from plc.addressing import kinds, tagmap
+from plc.addressing.tagmap import TagMap, TagMapError
+from server.api import etags
+from server.api.blueprint import Number, Page, collection, resource, text
+from server.api.locations import located
+from server.api.schemas import Body, Collection
+from server.api.tag_maps import source_of, writes_of
 from server.auth.guard import current_user, right
 from server.errors import Invalid
-from server.models.plant import Source, Tag
+from server.idempotency import once
+from server.models.plant import Source
 from server.off_hub import off_the_hub
-from server.plant import plant
 from server.problems import Problem, bad_request
 from server.services import services
-from server.store.tag_writes import SourceWrite, TagWrite, put_source
-from server.timestamps import rfc3339
+from server.store import sources
+from server.store.tag_writes import put_source
 
 blueprint = resource("sources", "Devices and brokers that values come from")
 YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
 LONGEST_YAML = 256 * 1024  # the YAML reader takes seconds for a megabyte; JSON does not
-_SECRET = frozenset({"password", "secret", "token", "key"})
 
 
 class TagMapBody(ma.Schema):
-    """A tag map: source, groups and tags (docs/siemens.md has examples)."""
+    """A tag map: source, groups and tags (docs/plant-configuration.md has examples)."""
 
     class Meta:
         """The map's own reader judges its keys."""
@@ -50,23 +51,104 @@ _TAG_MAP = {
 }
 
 
+class SourcesQuery(Page):
+    """Which sources."""
+
+    search = ma.fields.String(validate=ma.validate.Length(max=100), metadata={"description": "part of the name"})
+    kind = ma.fields.String(validate=ma.validate.Length(max=64))
+
+
+class _SourceFields(ma.Schema):
+    config = ma.fields.Dict(
+        keys=text(64),
+        metadata={"description": "the connector's own keys (docs/connectors.md); as a whole; *** keeps a secret as it is"},
+    )
+    groups = ma.fields.Dict(keys=text(64), values=Number(), metadata={"description": "group name -> period in seconds"})
+    enabled = ma.fields.Boolean(truthy={True}, falsy={False})
+
+
+class NewSource(_SourceFields):
+    """A source to be."""
+
+    name = text(64, required=True)
+    kind = ma.fields.String(required=True, validate=ma.validate.OneOf(kinds.KINDS))
+    config = ma.fields.Dict(keys=text(64), load_default=dict)
+    groups = ma.fields.Dict(keys=text(64), values=Number(), load_default=lambda: dict(tagmap.DEFAULT_GROUPS))
+    enabled = ma.fields.Boolean(load_default=True, truthy={True}, falsy={False})
+
+
+class SourcePatch(_SourceFields):
+    """What may change of a source; the name and the kind stay."""
+
+
+class DeleteQuery(ma.Schema):
+    """What becomes of its tags."""
+
+    tags = ma.fields.String(validate=ma.validate.OneOf(["delete"]), metadata={"description": "delete: its tags go with it"})
+
+
 @blueprint.route("/sources")
+@blueprint.arguments(SourcesQuery, location="query")
+@blueprint.response(200, Collection)
+@right("sources.write")
+def list_sources(query: dict[str, Any]) -> Response:
+    """Sources of the caller's site with their state; secrets in their configuration are masked."""
+    wanted = [Source.name.icontains(query["search"], autoescape=True)] if query.get("search") else []
+    wanted += [Source.kind == query["kind"]] if query.get("kind") else []
+    with services().database.transaction() as session:
+        page = sources.list_sources(session, current_user(), wanted, query)
+        return jsonify(collection(sources.bodies(session, page.items), page.total, query))
+
+
+@blueprint.route("/sources", methods=["POST"])
+@blueprint.arguments(NewSource)
+@blueprint.response(201, Body)
+@right("sources.write")
+def create_source(body: dict[str, Any]) -> Response:
+    """A new source without tags."""
+
+    def deed(session: Session) -> tuple[dict[str, Any], int]:
+        row = sources.create_source(session, body, current_user(), services().clock())
+        return sources.bodies(session, [row])[0], 201
+
+    return located(once("sources", deed), "/api/sources/{id}")
+
+
+@blueprint.route("/sources/<id:source_id>")
 @blueprint.response(200, Body)
 @right("sources.write")
-def list_sources() -> Response:
-    """Sources of the caller's site with their state; secrets in their configuration are masked."""
-    counts = select(Tag.source_id, func.count().label("n")).where(Tag.deleted_at.is_(None)).group_by(Tag.source_id).subquery()
-    query = select(Source, counts.c.n).outerjoin(counts, counts.c.source_id == Source.id)
+def get_source(source_id: int) -> Response:
+    """One source."""
     with services().database.transaction() as session:
-        rows = session.execute(query.where(Source.site_id == current_user().site_id).order_by(Source.name)).all()
-    items = [_body(row[0], row[1] or 0) for row in rows]
-    return jsonify(items=items, total=len(items))
+        return etags.tagged(sources.bodies(session, [sources.get_source(session, source_id, current_user())])[0])
 
 
-def _body(row: Source, tags: int) -> dict[str, Any]:
-    config = {name: "***" if name in _SECRET and value else value for name, value in row.config.items()}
-    same = {name: getattr(row, name) for name in ("id", "name", "kind", "enabled", "groups", "state", "detail")}
-    return {**same, "config": config, "state_since": rfc3339(row.state_since), "tags": tags}
+@blueprint.route("/sources/<id:source_id>", methods=["PATCH"])
+@blueprint.arguments(SourcePatch)
+@blueprint.response(200, Body)
+@right("sources.write")
+def change_source(body: dict[str, Any], source_id: int) -> Response:
+    """Change what is given, or switch it off and on; If-Match guards against another's change."""
+    at = services()
+    with at.database.transaction() as session:
+        row = sources.get_source(session, source_id, current_user(), lock=True)
+        etags.check_match(row.rev)
+        sources.change_source(session, row, body, current_user(), at.clock())
+        return etags.tagged(sources.bodies(session, [row])[0])
+
+
+@blueprint.route("/sources/<id:source_id>", methods=["DELETE"])
+@blueprint.arguments(DeleteQuery, location="query")
+@blueprint.response(204)
+@right("sources.write")
+def delete_source(query: dict[str, Any], source_id: int) -> Response:
+    """Delete softly; 409 while tags come from it, unless `tags=delete`. Their history stays."""
+    at = services()
+    with at.database.transaction() as session:
+        row = sources.get_source(session, source_id, current_user(), lock=True)
+        etags.check_match(row.rev)
+        sources.delete_source(session, row, with_tags=query.get("tags") == "delete", user=current_user(), now=at.clock())
+    return Response(status=204)
 
 
 @blueprint.route("/sources", methods=["PUT"])
@@ -77,10 +159,8 @@ def put() -> Response:
     """Make or change a source and its tags from a tag map; all or none."""
     found = _tag_map()
     at = services()
-    writes = [_write(found, tag) for tag in found.tags]
-    source = SourceWrite(found.source, found.kind, found.config, found.groups)
     with at.database.transaction() as session:
-        written = put_source(session, source, writes, current_user(), at.clock())
+        written = put_source(session, source_of(found), writes_of(found), current_user(), at.clock())
     body: dict[str, Any] = msgspec.to_builtins(written)
     return jsonify({**body, "source": found.source, "warnings": found.warnings})
 
@@ -102,35 +182,9 @@ def _yaml_text() -> str:
     if len(raw) > LONGEST_YAML:
         raise Problem(413, "content_too_large", f"a YAML tag map is at most {LONGEST_YAML // 1024} kB; send JSON")
     try:
-        text = raw.decode("utf-8")
+        text_ = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise bad_request("not_utf8", "send the tag map as UTF-8") from error
-    if "\0" in text:
+    if "\0" in text_:
         raise bad_request("nul", "a tag map must not hold the character U+0000")
-    return text
-
-
-def _write(found: TagMap, tag: MappedTag) -> TagWrite:
-    same = ("address", "unit", "label", "kind", "role", "decimals", "deadband", "range_low", "range_high", "low", "high")
-    scales = {name: list(getattr(tag, name)) if getattr(tag, name) else None for name in ("scale_raw", "scale_eng")}
-    columns = {name: getattr(tag, name) for name in same} | scales
-    columns |= {"poll_group": tag.group, "period_s": found.groups[tag.group]}
-    return TagWrite(tag.name, columns, tag.asset or found.asset, found.source)
-
-
-@blueprint.route("/edge/config")
-@blueprint.response(200, Body)
-@right("readings.write")
-def edge_config() -> Response:
-    """Sources, tags and assets of the token's site for a collector without the bus; ETag by version."""
-    known, site = plant(), current_user().site_id
-    assets = [asset for asset in known.assets.values() if asset.site == site]
-    mine = {asset.id for asset in assets}
-    tags = [tag for tag in known.tags.values() if tag.asset in mine]
-    names = {tag.source for tag in tags}
-    sources = [source for source in known.sources if source.name in names]
-    body = {"version": known.version, "sources": sources, "tags": tags, "assets": assets}
-    answer = Response(msgspec.json.encode(body), mimetype="application/json")
-    answer.set_etag(hashlib.sha256(f"{site}.{known.version}".encode()).hexdigest()[:16])
-    answer.make_conditional(request)
-    return answer
+    return text_

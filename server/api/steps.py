@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import marshmallow as ma
 from flask import Response, jsonify
 from sqlalchemy.orm import Session
 
+from server import pictures
+from server.api.attachments import AttachmentFile
 from server.api.blueprint import Whole, resource, text
 from server.api.schemas import Body
 from server.api.work_orders import find
 from server.auth.guard import current_user, right
+from server.http_input import takes_up_to
 from server.idempotency import once
 from server.rules.steps import StepAnswer
 from server.services import services
-from server.store import steps
+from server.store import step_photos, steps
 
 blueprint = resource("steps", "Steps of an order in work")
 LONGEST_TEXT = 2000
@@ -72,3 +76,26 @@ def answer_step(body: dict[str, Any], key: str, step_id: str) -> Response:
         return {"next": outcome.next, "ok": outcome.ok, "rev": outcome.rev}, 200
 
     return once("steps", deed)
+
+
+def photo_of(files: dict[str, Any]) -> tuple[bytes, str]:
+    """The bytes of an uploaded picture and what it claims to be."""
+    sent = files["file"]
+    return sent.read(), sent.mimetype or ""
+
+
+@blueprint.route("/work-orders/<string(maxlength=64):key>/step-photos", methods=["POST"])
+@takes_up_to(pictures.MAX_BYTES + 64 * 1024)
+@blueprint.arguments(AttachmentFile, location="files")
+@blueprint.response(201, Body)
+@right("orders.work")
+def add_step_photo(files: dict[str, Any], key: str) -> Response:
+    """Send the photo of a step before the answer that names it in `media`; who works on the order does."""
+    content, declared = photo_of(files)
+
+    def deed(session: Session) -> tuple[dict[str, Any], int]:
+        order, user = find(session, key), current_user()
+        step_photos.need_holder(order, user)
+        return step_photos.keep(session, order, content, declared, user, services().clock()), 201
+
+    return once("step-photo", deed, hashlib.sha256(content).digest())

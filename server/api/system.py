@@ -8,7 +8,7 @@ import marshmallow as ma
 from flask import Blueprint, Response, jsonify
 
 from server.api.blueprint import resource
-from server.auth.guard import identify, public, right
+from server.auth.guard import identify, is_held_back, public, right
 from server.metrics import CONTENT_TYPE, exposition
 from server.problems import Problem
 from server.services import services
@@ -54,7 +54,7 @@ def _health() -> Response:
             principal = identify()
         except Problem:
             principal = None  # a monitor with an old token still learns the word
-    if principal is not None and principal.may("system.read"):
+    if principal is not None and principal.may("system.read") and not is_held_back(principal):
         body |= details(at, status)
     answer = jsonify(body)
     answer.status_code = 503 if status.word == "down" else 200

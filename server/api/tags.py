@@ -7,13 +7,20 @@ from typing import Any
 import marshmallow as ma
 from flask import Response, jsonify
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from plc.addressing import kinds
+from plc.addressing.errors import AddressError
+from server.api import etags
 from server.api.blueprint import Number, Page, Whole, collection, resource, text
-from server.api.schemas import Collection
+from server.api.locations import located
+from server.api.schemas import Body, Collection
 from server.auth.guard import current_user, right
-from server.errors import Invalid
+from server.errors import Conflict, Invalid
+from server.idempotency import once
 from server.models.plant import Asset, Source, Tag
 from server.services import services
+from server.store import limits, sources
 from server.store.page import ordering, page_of
 from server.store.tag_writes import TagWrite, put_tags
 
@@ -21,6 +28,8 @@ blueprint = resource("tags", "Live values: what they mean and where they come fr
 MOST_TAGS = 5000
 ROLES = ("running", "idle", "fault", "status", "fault_code", "counter", "command")
 _SORTS = {"tag": Tag.name, "label": Tag.label, "unit": Tag.unit, "asset": Asset.code, "group": Tag.poll_group}
+_TIERS = {"raw": "raw", "one_minute": "1m", "one_hour": "1h"}
+_EMPTY: dict[str, Any] = {"unit": "", "label": "", "address": "", "deadband": 0.0, "deadband_pct": 0.0, "max_interval_s": 60.0}
 _COLUMNS = {"group": "poll_group"}  # names on the wire that the table spells differently
 
 
@@ -30,17 +39,24 @@ class LimitRow(ma.Schema):
     side = ma.fields.String(required=True, validate=ma.validate.OneOf(["high", "low"]))
     value = Number(required=True)
     severity = ma.fields.String(load_default="warning", validate=ma.validate.OneOf(["advisory", "warning", "critical"]))
-    deadband = Number(load_default=0.0, validate=ma.validate.Range(min=0))
-    on_delay_s = Number(load_default=0.0, validate=ma.validate.Range(0, 86400))
+    deadband = Number(load_default=None, validate=ma.validate.Range(min=0), metadata={"description": "null: 2 % of the tag's range"})
+    on_delay_s = Number(load_default=None, validate=ma.validate.Range(0, 86400), metadata={"description": "null: 30 where it has a range"})
     off_delay_s = Number(load_default=0.0, validate=ma.validate.Range(0, 86400))
     holds = ma.fields.String(load_default="running", validate=ma.validate.OneOf(["running", "stopped", "always"]))
     confirmed = ma.fields.Boolean(load_default=True, truthy={True}, falsy={False})
 
 
-class TagRow(ma.Schema):
-    """One tag; what is left out stays as it is, or takes its default on a new tag."""
+class KeepRow(ma.Schema):
+    """Days a tag's history is kept, where they differ from the plant's; the days of the daily tier are never counted."""
 
-    tag = text(64, required=True)
+    raw = Number(validate=ma.validate.Range(1, 36500))
+    one_minute = Number(data_key="1m", validate=ma.validate.Range(1, 36500))
+    one_hour = Number(data_key="1h", validate=ma.validate.Range(1, 36500))
+
+
+class _TagFields(ma.Schema):
+    """What may be written of a tag."""
+
     asset = text(64, metadata={"description": "an asset's code; made under area Unassigned where it is new"})
     source = text(64)
     unit = text(32, shortest=0)
@@ -62,6 +78,12 @@ class TagRow(ma.Schema):
     stuck_deadband = Number(validate=ma.validate.Range(min=0))
     drift = ma.fields.Boolean(truthy={True}, falsy={False})
     joint = ma.fields.Boolean(truthy={True}, falsy={False})
+    deadband_pct = Number(validate=ma.validate.Range(0, 100))
+    max_interval_s = Number(validate=ma.validate.Range(0.05, 86400))
+    wire_break = ma.fields.String(allow_none=True, validate=ma.validate.Regexp(r"^[<>]=?-?[0-9]+(\.[0-9]+)?$"))
+    average_s = Number(allow_none=True, validate=ma.validate.Range(0.1, 86400))
+    keep = ma.fields.Nested(KeepRow, allow_none=True)
+    enabled = ma.fields.Boolean(truthy={True}, falsy={False}, metadata={"description": "false: nobody reads or judges it"})
     limits = ma.fields.List(ma.fields.Nested(LimitRow), validate=ma.validate.Length(max=20))
 
     @ma.validates_schema
@@ -71,6 +93,22 @@ class TagRow(ma.Schema):
                 raise ma.ValidationError(f"Must be below {high}.", low)
         if row.get("scale_raw") and row["scale_raw"][0] == row["scale_raw"][1]:
             raise ma.ValidationError("The two ends must differ.", "scale_raw")
+
+
+class TagRow(_TagFields):
+    """One tag; what is left out stays as it is, or takes its default on a new tag."""
+
+    tag = text(64, required=True)
+
+
+class TagPatch(_TagFields):
+    """What may change of a tag; its name stays. null empties a text and takes a deadband away."""
+
+    @ma.pre_load
+    def _emptied(self, row: Any, **_kwargs: Any) -> Any:
+        if not isinstance(row, dict):
+            return row
+        return {name: _EMPTY[name] if value is None and name in _EMPTY else value for name, value in row.items()}
 
 
 class Upserted(ma.Schema):
@@ -94,7 +132,8 @@ def tag_body(tag: Tag, asset: str, source: str | None) -> dict[str, Any]:
     """A tag as PUT takes it."""
     same = ("unit", "label", "kind", "decimals", "address", "period_s", "role", "low", "high", "range_low", "range_high", "scale_raw")
     more = ("scale_eng", "deadband", "stuck_s", "stuck_deadband", "drift", "joint", "virtual")
-    columns = {name: getattr(tag, name) for name in (*same, *more)}
+    reporting = ("deadband_pct", "max_interval_s", "wire_break", "average_s", "keep", "enabled", "rev")
+    columns = {name: getattr(tag, name) for name in (*same, *more, *reporting)}
     return {"id": tag.id, "tag": tag.name, "asset": asset, "source": source, "group": tag.poll_group, **columns}
 
 
@@ -142,7 +181,72 @@ def put(rows: list[dict[str, Any]]) -> Response:
         return jsonify(written)
 
 
+@blueprint.route("/tags", methods=["POST"])
+@blueprint.arguments(TagRow)
+@blueprint.response(201, Body)
+@right("tags.write")
+def create_tag(row: dict[str, Any]) -> Response:
+    """One new tag; 409 where the name is taken."""
+
+    def deed(session: Session) -> tuple[dict[str, Any], int]:
+        if session.scalar(select(Tag.id).where(Tag.name == row["tag"], Tag.deleted_at.is_(None))) is not None:
+            raise Conflict("name_taken", f"there is a tag {row['tag']}; names are unique in the whole plant")
+        put_tags(session, [write_of(_addressed(session, row, row.get("source")))], current_user(), services().clock())
+        return body_of(session, session.scalars(select(Tag).where(Tag.name == row["tag"])).one()), 201
+
+    return located(once("tags", deed), "/api/tags/{id}")
+
+
+@blueprint.route("/tags/<id:tag_id>", methods=["PATCH"])
+@blueprint.arguments(TagPatch)
+@blueprint.response(200, Body)
+@right("tags.write")
+def change_tag(row: dict[str, Any], tag_id: int) -> Response:
+    """Change what is given, or switch it off and on; If-Match guards against another's change."""
+    at = services()
+    with at.database.transaction() as session:
+        tag = limits.get_tag(session, tag_id, current_user(), lock=True)
+        etags.check_match(tag.rev)
+        source = session.get(Source, tag.source_id) if tag.source_id is not None else None
+        row = _addressed(session, row, row.get("source") or (source.name if source else None))
+        put_tags(session, [write_of({"tag": tag.name, **row})], current_user(), at.clock())
+        return etags.tagged(body_of(session, tag))
+
+
+@blueprint.route("/tags/<id:tag_id>", methods=["DELETE"])
+@blueprint.response(204)
+@right("tags.write")
+def delete_tag(tag_id: int) -> Response:
+    """Delete softly: its history stays, nobody reads or judges it any more."""
+    at = services()
+    with at.database.transaction() as session:
+        tag = limits.get_tag(session, tag_id, current_user(), lock=True)
+        etags.check_match(tag.rev)
+        sources.delete_tag(session, tag, current_user(), at.clock())
+    return Response(status=204)
+
+
+def _addressed(session: Session, row: dict[str, Any], source: str | None) -> dict[str, Any]:
+    """The row with its address in the canonical form of its source's kind; raises Invalid naming the character."""
+    found = sources.by_name(session, source, current_user()) if source and row.get("address") else None
+    if found is None or found.kind not in kinds.KINDS:
+        return row
+    try:
+        address = kinds.parsed(found.kind, row["address"])
+    except AddressError as error:
+        raise Invalid("address", "address", str(error)) from error
+    return {**row, "address": address.canonical()}
+
+
+def body_of(session: Session, tag: Tag) -> dict[str, Any]:
+    """The body of one tag."""
+    source = session.get(Source, tag.source_id) if tag.source_id is not None else None
+    return tag_body(tag, session.get_one(Asset, tag.asset_id).code, source.name if source else None)
+
+
 def write_of(row: dict[str, Any]) -> TagWrite:
     """A checked row as the store takes it."""
     columns = {_COLUMNS.get(name, name): value for name, value in row.items() if name not in {"tag", "asset", "source", "limits"}}
+    if columns.get("keep"):
+        columns["keep"] = {_TIERS[name]: days for name, days in columns["keep"].items()}
     return TagWrite(row["tag"], columns, row.get("asset"), row.get("source"), row.get("limits"))

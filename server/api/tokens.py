@@ -7,13 +7,16 @@ from typing import Any
 import marshmallow as ma
 from flask import Response, jsonify
 
-from server.api.blueprint import Whole, resource, text
-from server.api.schemas import Body
+from server.api.blueprint import Page, Whole, collection, resource, text
+from server.api.schemas import Body, Collection
 from server.auth.guard import current_user, right, signed_in
 from server.auth.session import cut_sockets
 from server.models.feed import DeviceToken
+from server.models.people import User
+from server.rules.roles import GRANTED
 from server.services import services
 from server.store import tokens
+from server.store.related import by_id
 from server.timestamps import rfc3339
 
 blueprint = resource("tokens", "Tokens of devices, and API keys of people")
@@ -21,7 +24,7 @@ blueprint = resource("tokens", "Tokens of devices, and API keys of people")
 KINDS = ("ingest", "api", "paired")
 
 
-class TokensQuery(ma.Schema):
+class TokensQuery(Page):
     """Which tokens."""
 
     kind = ma.fields.String(load_default=None, validate=ma.validate.OneOf(KINDS))
@@ -62,13 +65,15 @@ def _shown_once(wanted: tokens.Wanted) -> Response:
 
 @blueprint.route("/tokens")
 @blueprint.arguments(TokensQuery, location="query")
-@blueprint.response(200, Body)
+@blueprint.response(200, Collection)
 @right("sources.write")
 def list_tokens(query: dict[str, Any]) -> Response:
     """Tokens of the site that are not revoked, paired devices and people's keys included."""
     with services().database.transaction() as session:
-        items = [_body(row, person) for row, person in tokens.of_site(session, current_user().site_id, query["kind"])]
-    return jsonify(items=items, total=len(items))
+        page = tokens.of_site(session, current_user().site_id, query["kind"], query)
+        people = by_id(session, User, (row.user_id for row in page.items))
+        items = [_body(row, people[row.user_id].name if row.user_id else None) for row in page.items]
+        return jsonify(collection(items, page.total, query))
 
 
 @blueprint.route("/tokens", methods=["POST"])
@@ -77,7 +82,7 @@ def list_tokens(query: dict[str, Any]) -> Response:
 @right("sources.write")
 def make_token(body: dict[str, Any]) -> Response:
     """Make a token; `token` is shown this once. An `api` token acts as the caller with all the caller's rights."""
-    scopes = tuple(current_user().rights) if body["kind"] == "api" else ()
+    scopes = tuple(current_user().rights - GRANTED) if body["kind"] == "api" else ()
     return _shown_once(tokens.Wanted(body["kind"], body["name"], body["days"], scopes))
 
 
@@ -105,14 +110,15 @@ def revoke_token(token_id: int) -> Response:
 
 
 @blueprint.route("/api-keys")
-@blueprint.response(200, Body)
+@blueprint.arguments(Page, location="query")
+@blueprint.response(200, Collection)
 @signed_in
-def list_keys() -> Response:
+def list_keys(query: dict[str, Any]) -> Response:
     """The caller's own keys that are alive."""
     at, caller = services(), current_user()
     with at.database.transaction() as session:
-        items = [_body(row, caller.name) for row in tokens.keys_of(session, caller.id, at.clock())]
-    return jsonify(items=items, total=len(items))
+        page = tokens.page_of_keys(session, caller.id, at.clock(), query)
+        return jsonify(collection([_body(row, caller.name) for row in page.items], page.total, query))
 
 
 @blueprint.route("/api-keys", methods=["POST"])

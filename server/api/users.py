@@ -107,6 +107,7 @@ def _body(row: User, team: Team | None, area: Area | None) -> dict[str, Any]:
     return {
         **{name: getattr(row, name) for name in plain},
         "site": row.site_id,
+        "granted": row.granted,
         "team": {"id": team.id, "name": team.name} if team else None,
         "area": {"id": area.id, "name": area.name} if area else None,
         **{name: rfc3339(getattr(row, name)) for name in TIMES},

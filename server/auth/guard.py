@@ -24,6 +24,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 OPEN = "*"  # no login needed
 SIGNED_IN = "signed_in"  # any person; not a device's token
 PASSWORD_PAGE = "/account/password"  # noqa: S105 - a path
+OWN_ACCOUNT = frozenset({PASSWORD_PAGE, "/logout", "/api/auth/me", "/api/auth/password", "/api/auth/logout"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"})
 _csrf = CSRFProtect()
@@ -53,6 +54,18 @@ def own_csrf(view: View) -> View:
 def signed_in(view: View) -> View:
     """Mark a view for every person, whatever the role: their own account."""
     return right(SIGNED_IN)(view)
+
+
+def in_browser(view: View) -> View:
+    """Mark a view that only a person's own browser session may call: no JWT, no key, no device. Every refused try is audited."""
+    view.__dict__["sightline_in_browser"] = True
+    return every_try(view)
+
+
+def every_try(view: View) -> View:
+    """Mark a view whose refusals all stand in the audit trail, not one a minute."""
+    view.__dict__["sightline_every_try"] = True
+    return view
 
 
 def open_endpoints(app: Flask, *endpoints: str) -> None:
@@ -114,12 +127,25 @@ def _judge() -> Response | None:
         wanted = request.full_path.rstrip("?") if request.method in _SAFE else "/"
         return cast("Response", redirect(f"/login?next={quote(wanted, safe='/')}"))
     _check_csrf(form_only=False)
+    _check_right(principal, needed)
+    if not is_held_back(principal) or request.path in OWN_ACCOUNT:
+        return None
+    if is_machine_path():
+        raise Problem(403, "password_change_needed", "somebody gave you this password; change it first by POST /api/auth/password")
+    return cast("Response", redirect(PASSWORD_PAGE))
+
+
+def is_held_back(principal: Principal) -> bool:
+    """Whether the caller of this request has to change the password before anything else."""
+    return principal.is_held_back(by_cookie=g.by_cookie)
+
+
+def _check_right(principal: Principal, needed: str) -> None:
     allowed = principal.kind in {"user", "api"} if needed == SIGNED_IN else principal.may(needed)
     if not allowed:
         raise Problem(403, "forbidden", f"your account lacks the right {needed}")
-    if principal.must_change_password and g.by_cookie and not is_machine_path() and request.path not in {PASSWORD_PAGE, "/logout"}:
-        return cast("Response", redirect(PASSWORD_PAGE))
-    return None
+    if not g.by_cookie and _is_marked("sightline_in_browser"):
+        raise Problem(403, "browser_only", "only a person's own browser session may do this, never a token")
 
 
 def _check_csrf(*, form_only: bool) -> None:
@@ -136,7 +162,11 @@ def _check_csrf(*, form_only: bool) -> None:
 
 def brings_own_csrf() -> bool:
     """Whether the view of this request is marked with `own_csrf`: it needs no cookie."""
-    return bool(getattr(current_app.view_functions.get(str(request.endpoint)), "sightline_own_csrf", False))
+    return _is_marked("sightline_own_csrf")
+
+
+def _is_marked(mark: str) -> bool:
+    return bool(getattr(current_app.view_functions.get(str(request.endpoint)), mark, False))
 
 
 def register(app: Flask) -> None:

@@ -8,25 +8,28 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from server.auth import device_tokens, jwt_tokens
-from server.auth.principal import Kind, Login, Principal, narrowed
+from server.auth import activity, device_tokens, jwt_tokens
+from server.auth.principal import FIRST_ADMIN, Kind, Login, Principal, narrowed
 from server.auth.revocation import revoked
 from server.models.feed import DeviceToken
 from server.models.people import ContractorLink, User
 from server.problems import unauthorized
-from server.rules.roles import rights_of
+from server.rules.roles import GRANTED, rights_of
 
 _DEVICE_KINDS: dict[str, Kind] = {"paired": "paired", "ingest": "ingest", "api": "api"}
 USED_EVERY = timedelta(minutes=1)  # `last_used_at` is written no more often
 
 
 def of_user(user: User, kind: Kind = "user", *, login: Login | None = None, token_id: int | None = None) -> Principal:
-    """The principal of a person, through a token of the given kind."""
+    """The principal of a person, through a token of the given kind. What an admin gave them holds at their own login only."""
+    own = rights_of(user.role_of)
+    if kind == "user":
+        own |= GRANTED & frozenset(user.granted)
     return Principal(
         id=user.id,
         name=user.name,
         role=user.role,
-        rights=narrowed(kind, rights_of(user.role_of)),
+        rights=narrowed(kind, own),
         site_id=user.site_id,
         kind=kind,
         employee_number=user.employee_number,
@@ -34,18 +37,19 @@ def of_user(user: User, kind: Kind = "user", *, login: Login | None = None, toke
         token_id=token_id,
         login=login,
         must_change_password=user.must_change_password,
+        printed_password=user.employee_number == FIRST_ADMIN and user.session_epoch == 0,  # any later one raised the epoch
     )
 
 
 def by_login(session: Session, user_id: int, login: Login, now: datetime) -> Principal | None:
     """The person behind a cookie or JWT; None when the login has ended in any way."""
-    found = session.execute(select(User, revoked(login.id)).where(User.id == user_id)).one_or_none()
+    found = session.execute(select(User, revoked(login.id), activity.last_act(login.id)).where(User.id == user_id)).one_or_none()
     if found is None or found[1]:
         return None
     user: User = found[0]
     if not user.active or user.session_epoch != login.epoch or login.expires_at + jwt_tokens.LEEWAY_S < now.timestamp():
         return None
-    return of_user(user, login=login)
+    return None if activity.is_idle(found[2], user.role, now) else of_user(user, login=login)
 
 
 def by_bearer(session: Session, token: str, key: bytes, now: datetime) -> Principal:

@@ -7,6 +7,8 @@ from typing import Literal
 
 from server.rules.roles import CONTRACT
 
+FIRST_ADMIN = "admin"  # employee number of whom set-up makes
+
 Kind = Literal["user", "api", "paired", "ingest", "contractor"]
 
 # What a token may do at most, whoever stands behind it; None = everything its user may.
@@ -33,6 +35,7 @@ class Principal:
     """Judged once a request. id: the user's, for kind ingest the token's own.
 
     scope: what an API key was made for, None = everything its user may; the stores ask it too. order_id: a contractor's one order.
+    printed_password: the first admin's, as set-up printed it; it is to be changed at the first login of the pages.
     """
 
     id: int
@@ -46,12 +49,17 @@ class Principal:
     token_id: int | None = None
     login: Login | None = None
     must_change_password: bool = False
+    printed_password: bool = False
     scope: frozenset[str] | None = None
     order_id: int | None = None
 
     def may(self, right: str) -> bool:
         """True when this principal has the right."""
         return right in self.rights
+
+    def is_held_back(self, *, by_cookie: bool) -> bool:
+        """True while a login of this person reaches the own account only: somebody else knows the password."""
+        return self.kind == "user" and self.must_change_password and (by_cookie or not self.printed_password)
 
     @property
     def owner(self) -> str:

@@ -13,10 +13,13 @@ from flask.sessions import SecureCookieSessionInterface
 from realtime.bus import Bus
 from realtime.errors import BusUnavailable
 from realtime.push import announce_cut
+from server.auth import activity
 from server.auth.identity import by_login
 from server.auth.principal import Login, Principal
 from server.auth.revocation import revoke
 from server.models.people import User
+from server.problems import is_machine_path
+from server.rules.roles import Role
 from server.services import services
 
 log = logging.getLogger("server.auth")
@@ -56,7 +59,14 @@ def _load(text: str) -> SessionUser | None:
     at = services()
     with at.database.transaction() as transaction:
         principal = by_login(transaction, int(parts[0]), login, at.clock())
+        if principal is not None and principal.role == Role.ADMIN and _is_act():
+            activity.touch(transaction, login.id, at.clock())
     return SessionUser(principal, login) if principal else None
+
+
+def _is_act() -> bool:
+    """Whether a person did something: opened a page or sent a change; a page that reads by itself does not count."""
+    return request.method not in {"GET", "HEAD", "OPTIONS"} or not is_machine_path()
 
 
 def log_in(user_id: int) -> Principal:
@@ -67,6 +77,8 @@ def log_in(user_id: int) -> Principal:
         user = transaction.get_one(User, user_id)
         user.last_login_at = now
         login = Login(secrets.token_urlsafe(16), user.session_epoch, int((now + LIFETIME).timestamp()))
+        activity.begin(transaction, login.id, now + LIFETIME, now)
+        transaction.flush()
         principal = by_login(transaction, user_id, login, now)
     if principal is None:
         raise LookupError(f"user {user_id} is not active")

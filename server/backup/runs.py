@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -16,16 +16,12 @@ from server.backup.dump import BackupFailed, dump
 from server.backup.sealed import load_key
 from server.database import Database
 from server.job_run import running
-from server.models.jobs import BackgroundJob
 from server.models.operations import Backup
-from server.models.plant import Site
 from server.store import background
 from server.store.actor import SYSTEM
 from server.timestamps import rfc3339, utc_now
 
 JOB = "backup.make"
-OVERDUE = timedelta(hours=26)  # a night was missed
-NOT_AGAIN = timedelta(hours=20)
 
 
 def make(url: str, settings: Settings, reason: str, now: datetime) -> Backup:
@@ -75,20 +71,7 @@ def newest(session: Session, now: datetime) -> dict[str, Any] | None:
 
 def ask_when_due(session: Session, now: datetime, hour: int | None) -> bool:
     """Ask for the nightly job in its hour, or as soon as a night was missed; once."""
-    if hour is None:
-        return False
-    open_job = select(BackgroundJob.id).where(BackgroundJob.name == JOB, BackgroundJob.state.in_(background.OPEN)).limit(1)
-    if session.scalar(open_job) is not None:
-        return False
-    last = session.scalar(select(func.max(Backup.at)))
-    since = last or session.scalar(select(func.min(Site.created_at)))
-    if since is None:
-        return False
-    age = now - since
-    due = age > OVERDUE or (now.hour == hour and (last is None or age > NOT_AGAIN))
-    if due:
-        background.ask(session, JOB, {}, SYSTEM, now)
-    return due
+    return background.ask_nightly(session, JOB, session.scalar(select(func.max(Backup.at))), hour, now)
 
 
 def nightly(session: Session, now: datetime) -> None:

@@ -128,6 +128,7 @@ def _press() -> AssetRow:
         tag("PL-1.status", "Status", "", address="DB10.DBW2:INT", role="status", group="fast", period_s=0.2, decimals=0),
         tag("PL-1.fault_code", "Fault code", "", address="DB10.DBW4:INT", role="fault_code", group="fast", period_s=0.2, decimals=0),
         tag("PL-1.cycles", "Strokes", "", address="DB10.DBD6:DINT", role="counter", decimals=0),
+        tag("PL-1.maint_request", "Maintenance asked for", "", address="M20.7:BOOL", role="command", decimals=0),
         tag(
             "PL-1.pressure",
             "Main pressure",

@@ -26,7 +26,18 @@ from server.store import snapshot_version
 Owned = dict[Table, set[Any]]
 
 # History and models name tags and assets by number, without foreign keys: they belong to other folders.
-BY_TAG = ("raw_readings", "frames", "text_readings", "rollup_1m", "rollup_1h", "reading_gaps")
+BY_TAG = (
+    "raw_readings",
+    "late_readings",
+    "reading_chunks",
+    "frames",
+    "text_readings",
+    "rollup_1m",
+    "rollup_1h",
+    "rollup_1d",
+    "reading_gaps",
+    "history_keeps",
+)
 BY_ASSET = ("ml_model_artefacts",)
 
 

@@ -22,9 +22,11 @@ from server.demo.stores import add_stores
 from server.demo.upkeep import add_upkeep
 from server.demo.work import add_templates
 from server.models.base import Base
+from server.models.fault_codes import FaultCode
 from server.models.feed import Marker
+from server.models.ml import Baseline
 from server.models.people import User
-from server.models.plant import Area, Asset, AssetClass, Baseline, FaultCode, Site, Source, Tag, TagLimit
+from server.models.plant import Area, Asset, AssetClass, Site, Source, Tag, TagLimit
 from server.models.work import Policy, Procedure, ProcedureVersion, Team
 from server.store.actor import Actor
 

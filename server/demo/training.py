@@ -8,7 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server.demo.seed import DEMO, demo_site
-from server.models.plant import Asset, AssetClass, Baseline
+from server.models.ml import Baseline
+from server.models.plant import Asset, AssetClass
 from server.store import training
 
 INSTRUMENTS = "transmitter"  # the class whose assets are single instruments, not machines

@@ -114,7 +114,8 @@ def _found(step: Body) -> dict[str, str]:
     answer = step["answer"]
     if answer is None:
         return {"found": LINE, "ok": BOX}
-    words = (answer["value"], answer["unit"], answer["option"], answer["code"], answer["note"], answer["who"])
+    value = {True: "done", False: "not done"}[answer["value"]] if isinstance(answer["value"], bool) else answer["value"]
+    words = (value, answer["unit"], answer["option"], answer["code"], answer["note"], answer["who"])
     return {"found": " ".join(str(word) for word in words if word is not None), "ok": "yes" if answer["ok"] else "NO"}
 
 

@@ -33,12 +33,16 @@ MOST_ROWS = 2_000  # of a table; setting more takes minutes, and nobody reads th
 LONGEST_CELL = 400  # characters; a taller row would not fit a page
 LANDSCAPE_FROM = 7  # columns
 MARGIN = 15 * mm
+SIDE = 3  # points beside a cell's text
+PADDING = 2 * SIDE + 1  # and one for rounding
+LONG_TEXT = 150.0  # points; a longer text gets no more than others of this length
+_TEXTS = {"text", "word"}  # kinds that stand at the left
 GREY, LINE, BAND = colors.HexColor("#475569"), colors.HexColor("#cbd5e1"), colors.HexColor("#f1f5f9")
 
 
 @cache
 def styles() -> Mapping[str, ParagraphStyle]:
-    """Paragraph styles by name: title, subtitle, heading, body, small, cell, figure (right), head."""
+    """Paragraph styles by name: title, subtitle, heading, body, small, cell and figure (right) with their heads."""
     pdfmetrics.registerFont(TTFont(FONT, FONTS / "DejaVuSans.ttf"))
     pdfmetrics.registerFont(TTFont(BOLD, FONTS / "DejaVuSans-Bold.ttf"))
     pdfmetrics.registerFontFamily(FONT, normal=FONT, bold=BOLD, italic=FONT, boldItalic=BOLD)
@@ -53,6 +57,7 @@ def styles() -> Mapping[str, ParagraphStyle]:
         "cell": small,
         "figure": ParagraphStyle("figure", small, alignment=2),
         "head": ParagraphStyle("head", small, fontName=BOLD),
+        "figure head": ParagraphStyle("figure head", small, fontName=BOLD, alignment=2),
     }
 
 
@@ -106,8 +111,10 @@ def table_flowables(table: Table, *, wide: bool = False) -> list[Flowable]:
     left_out = sum(1 for _row in rows)
     if not shown:
         return [paragraph("Nothing to show.", "small")]
-    kinds = ["cell" if column.kind == "text" else "figure" for column in table.columns]
-    head = [paragraph(column.heading, "head") for column in table.columns]
+    kinds = ["cell" if column.kind in _TEXTS else "figure" for column in table.columns]
+    head = [
+        paragraph(column.heading, "head" if kind == "cell" else "figure head") for column, kind in zip(table.columns, kinds, strict=True)
+    ]
     lines = [[paragraph(text, kind) for text, kind in zip(row, kinds, strict=True)] for row in shown]
     made: list[Flowable] = [LongTable([head, *lines], colWidths=_widths(table, shown, wide), repeatRows=1, style=_GRID)]
     if left_out:
@@ -123,6 +130,9 @@ def _shown(value: Any, column: Column) -> str:
         text = f"{found.astimezone(UTC):%Y-%m-%d %H:%M}"
     elif column.kind == "money" and not isinstance(found, str):
         text = f"{found:,.2f}"
+    elif column.kind == "word" and isinstance(found, str):
+        text = found.replace("_", " ")
+        text = text[:1].upper() + text[1:]
     elif isinstance(found, float):
         text = f"{found:.6g}"
     else:
@@ -131,11 +141,38 @@ def _shown(value: Any, column: Column) -> str:
 
 
 def _widths(table: Table, shown: Sequence[Sequence[str]], wide: bool) -> list[float]:
-    """The page's width shared by the longest of the first rows' texts, none so long that it starves the others."""
+    """The page's width by the first rows' texts: no column below its longest word where all fit, the rest to the long ones."""
     full = (A4[1] if wide else A4[0]) - 2 * MARGIN
-    longest = [max(len(column.heading), *(len(row[n]) for row in shown[:200])) for n, column in enumerate(table.columns)]
-    shares = [min(40, max(6, length)) for length in longest]
-    return [full * share / sum(shares) for share in shares]
+    head, body = styles()["head"], styles()["cell"]
+    columns = [_wants(column.heading, [row[n] for row in shown[:200]], head, body) for n, column in enumerate(table.columns)]
+    least = _cut([word for word, _text in columns], full)
+    more = [max(0.0, min(LONG_TEXT, text) - least[n]) + 1 for n, (_word, text) in enumerate(columns)]
+    spare = max(0.0, full - sum(least))
+    return [width + spare * share / sum(more) for width, share in zip(least, more, strict=True)]
+
+
+def _wants(heading: str, texts: Sequence[str], head: ParagraphStyle, body: ParagraphStyle) -> tuple[float, float]:
+    """Points that the longest word and the longest text of a column ask for, with the cell's padding."""
+    words = [_points(word, head) for word in heading.split()] + [
+        _points(word, body) for word in {w for text in texts for w in text.split()}
+    ]
+    longest = max([_points(heading, head), *(_points(text, body) for text in texts)])
+    return max(words, default=0.0) + PADDING, longest + PADDING
+
+
+def _points(text: str, style: ParagraphStyle) -> float:
+    return float(pdfmetrics.stringWidth(text, style.fontName, style.fontSize))
+
+
+def _cut(widths: Sequence[float], full: float) -> list[float]:
+    """The widths, the largest of them cut so far that all fit: only the longest words break."""
+    left, ceiling = full, full
+    for n, width in enumerate(sorted(widths)):
+        ceiling = left / (len(widths) - n)
+        if width > ceiling:
+            return [min(one, ceiling) for one in widths]
+        left -= width
+    return list(widths)
 
 
 _GRID = TableStyle(
@@ -143,8 +180,8 @@ _GRID = TableStyle(
         ("LINEBELOW", (0, 0), (-1, -1), 0.3, LINE),
         ("BACKGROUND", (0, 0), (-1, 0), BAND),
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
-        ("LEFTPADDING", (0, 0), (-1, -1), 3),
-        ("RIGHTPADDING", (0, 0), (-1, -1), 3),
+        ("LEFTPADDING", (0, 0), (-1, -1), SIDE),
+        ("RIGHTPADDING", (0, 0), (-1, -1), SIDE),
     ]
 )
 

@@ -20,7 +20,10 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. kind: text, number, whole, money (2 decimals), percent, time, date; unit stands in the heading."""
+    """One column. kind: text, number, whole, money (2 decimals), percent, time, date, word; unit stands in the heading.
+
+    word: an identifier that people read: pages and PDFs say "In progress", CSV, XLSX and JSON keep "in_progress" for programs.
+    """
 
     key: str
     label: str

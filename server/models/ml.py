@@ -28,3 +28,17 @@ class MLModelVersion(Base):
     feature_set: Mapped[Code]
     metrics: Mapped[Json] = mapped_column(server_default=EMPTY, default=dict)
     active: Mapped[bool] = mapped_column(server_default=NO, default=False)
+
+
+class Baseline(Base):
+    """An interval of healthy operation that models learn from; provisional until a person confirms it."""
+
+    __tablename__ = "baselines"
+
+    id: Mapped[Key]
+    asset_id: Mapped[int] = mapped_column(to("assets.id"), index=True)
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    confirmed: Mapped[bool] = mapped_column(server_default=NO, default=False)
+    confirmed_by: Mapped[Words | None]
+    confirmed_at: Mapped[datetime | None]

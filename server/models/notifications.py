@@ -35,6 +35,12 @@ class Notification(Base):
     created_at: Mapped[datetime]
     read_at: Mapped[datetime | None]
 
+    @property
+    def downtime_id(self) -> int | None:
+        """The downtime that it asks about."""
+        about = self.group_key or ""
+        return int(about.removeprefix(ABOUT_DOWNTIME)) if about.startswith(ABOUT_DOWNTIME) else None
+
 
 class NotificationPreference(Base):
     """What one person wants to be told of and how; without a row the defaults of the role hold (server/rules/notices.py).

@@ -37,6 +37,7 @@ class User(Base):
     deactivated_at: Mapped[datetime | None]
     contractor: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
     on_duty: Mapped[bool] = mapped_column(server_default=text("true"), default=True)
+    granted: Mapped[JsonList] = mapped_column(server_default=text("'[]'::jsonb"), default=list)  # rights no role has
     session_epoch: Mapped[int] = mapped_column(server_default="0", default=0)
     last_login_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

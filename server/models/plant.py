@@ -162,6 +162,8 @@ class Source(Base):
     state: Mapped[Code] = mapped_column(server_default="unknown", default="unknown")  # live lost unknown
     state_since: Mapped[datetime | None]
     detail: Mapped[str] = mapped_column(server_default="", default="")
+    rev: Mapped[int] = mapped_column(server_default="1", default=1)  # of what people write; the state moves without it
+    deleted_at: Mapped[datetime | None]
 
 
 class Tag(Base):
@@ -194,6 +196,13 @@ class Tag(Base):
     drift: Mapped[bool] = mapped_column(server_default=YES, default=True)
     joint: Mapped[bool] = mapped_column(server_default=YES, default=True)
     virtual: Mapped[bool] = mapped_column(server_default=NO, default=False)
+    deadband_pct: Mapped[float] = mapped_column(server_default="0", default=0.0)
+    max_interval_s: Mapped[float] = mapped_column(server_default="60", default=60.0)
+    wire_break: Mapped[str | None]
+    average_s: Mapped[float | None]
+    keep: Mapped[dict[str, float] | None] = mapped_column(JSONB(none_as_null=True))
+    enabled: Mapped[bool] = mapped_column(server_default=YES, default=True)  # not enabled: kept, but nobody reads or judges it
+    rev: Mapped[int] = mapped_column(server_default="1", default=1)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     deleted_at: Mapped[datetime | None]
 
@@ -213,67 +222,6 @@ class TagLimit(Base):
     off_delay_s: Mapped[float] = mapped_column(server_default="0", default=0.0)
     holds: Mapped[Code] = mapped_column(server_default="running", default="running")
     confirmed: Mapped[bool] = mapped_column(server_default=YES, default=True)
-
-
-class FaultCode(Base):
-    """Meaning of a fault code or bit, of a class or of one asset; the asset's own wins. `text` is English, `texts` the others.
-
-    category, what, why and where are codes of the fault taxonomy; `procedure` is a procedure's code.
-    """
-
-    __tablename__ = "fault_codes"
-    __table_args__ = (
-        Index(
-            "uq_fault_codes_class", "class_id", "code", unique=True, postgresql_where=text("class_id IS NOT NULL AND deleted_at IS NULL")
-        ),
-        Index(
-            "uq_fault_codes_asset", "asset_id", "code", unique=True, postgresql_where=text("asset_id IS NOT NULL AND deleted_at IS NULL")
-        ),
-    )
-
-    id: Mapped[Key]
-    class_id: Mapped[int | None] = mapped_column(to("asset_classes.id"), index=True)
-    asset_id: Mapped[int | None] = mapped_column(to("assets.id"), index=True)
-    code: Mapped[Code]
-    text: Mapped[Words]
-    texts: Mapped[Json] = mapped_column(server_default=EMPTY, default=dict)  # {"fr": "...", "ar": "..."}
-    severity: Mapped[Code] = mapped_column(server_default="critical", default="critical")
-    category: Mapped[Code] = mapped_column(server_default="", default="")
-    what: Mapped[Code] = mapped_column(server_default="", default="")
-    why: Mapped[Code] = mapped_column(server_default="", default="")
-    where: Mapped[Code] = mapped_column(server_default="", default="")
-    procedure: Mapped[Code] = mapped_column(server_default="", default="")
-    rev: Mapped[int] = mapped_column(server_default="1", default=1)
-    deleted_at: Mapped[datetime | None]
-
-
-class Baseline(Base):
-    """An interval of healthy operation that models learn from; provisional until a person confirms it."""
-
-    __tablename__ = "baselines"
-
-    id: Mapped[Key]
-    asset_id: Mapped[int] = mapped_column(to("assets.id"), index=True)
-    starts_at: Mapped[datetime]
-    ends_at: Mapped[datetime]
-    confirmed: Mapped[bool] = mapped_column(server_default=NO, default=False)
-    confirmed_by: Mapped[Words | None]
-    confirmed_at: Mapped[datetime | None]
-
-
-class MaintenanceWindow(Base):
-    """An asset under work: no new alerts, no baseline use. In force from `starts_at` to `ended_at`, at most until `until`."""
-
-    __tablename__ = "maintenance_windows"
-
-    id: Mapped[Key]
-    asset_id: Mapped[int] = mapped_column(to("assets.id"), index=True)
-    work_order_id: Mapped[int | None] = mapped_column(to("work_orders.id"), index=True)
-    reason: Mapped[str] = mapped_column(server_default="", default="")
-    by: Mapped[Words]
-    starts_at: Mapped[datetime]
-    until: Mapped[datetime]
-    ended_at: Mapped[datetime | None]
 
 
 class Instrument(Base):
@@ -319,6 +267,9 @@ class DiscoveredTag(Base):
     first_seen: Mapped[datetime]
     last_seen: Mapped[datetime]
     seen: Mapped[int] = mapped_column(server_default="1", default=1)
+    state: Mapped[Code] = mapped_column(server_default="new", default="new")  # new accepted ignored
+    decided_by: Mapped[Words | None]
+    decided_at: Mapped[datetime | None]
 
 
 class PlantVersion(Base):

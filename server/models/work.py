@@ -76,6 +76,7 @@ class Policy(Base):
     """From alert type and asset class (None = any) to priority, procedure and team; the most specific row wins."""
 
     __tablename__ = "policies"
+    __table_args__ = (Index("ix_policies_site", "site_id"),)
 
     id: Mapped[Key]
     site_id: Mapped[int | None] = mapped_column(to("sites.id"))
@@ -89,6 +90,24 @@ class Policy(Base):
     due_hours: Mapped[float | None]
     proof_s: Mapped[float | None]
     title: Mapped[Words | None]
+    rev: Mapped[int] = mapped_column(server_default="1", default=1)
+    deleted_at: Mapped[datetime | None]
+
+
+class SlaHours(Base):
+    """Hours within which a site promises an order of a priority; without a row those of server/rules/priorities.py count."""
+
+    __tablename__ = "sla_hours"
+    __table_args__ = (
+        Index("uq_sla_hours_site_id_priority", "site_id", "priority", unique=True, postgresql_where=text("deleted_at IS NULL")),
+    )
+
+    id: Mapped[Key]
+    site_id: Mapped[int] = mapped_column(to("sites.id"))
+    priority: Mapped[Code]
+    hours: Mapped[float]
+    rev: Mapped[int] = mapped_column(server_default="1", default=1)
+    deleted_at: Mapped[datetime | None]
 
 
 class WorkOrder(Base):
@@ -102,6 +121,8 @@ class WorkOrder(Base):
         Index("ix_work_orders_site_created", "site_id", "created_at"),
         Index("ix_work_orders_site_id_id", "site_id", "id"),  # a page far down is found without reading the orders before it
         Index("ix_work_orders_site_due", "site_id", "due", "id"),
+        # the latest due date first, orders without one last: as `sort=-due_at` asks
+        Index("ix_work_orders_site_due_last", "site_id", text("due DESC NULLS LAST"), text("id DESC")),
         Index("ix_work_orders_site_completed", "site_id", "completed_at"),
     )
 

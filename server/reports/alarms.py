@@ -18,10 +18,10 @@ from server.reports.base import AREA, ASSET, Asked, Built, Section, count_if, mi
 NUMBER = Column("number", "Alert")
 RAISED = Column("raised_at", "Raised", "time")
 TAG = Column("tag", "Tag")
-TYPE = Column("type", "Kind")
-SEVERITY = Column("severity", "Severity")
+TYPE = Column("type", "Kind", "word")
+SEVERITY = Column("severity", "Severity", "word")
 ORDER = Column("order", "Order")
-VERDICT = Column("verdict", "Verdict")
+VERDICT = Column("verdict", "Verdict", "word")
 
 
 def _alerts(asked: Asked, *columns: Any) -> Select[Any]:
@@ -76,7 +76,7 @@ def anomalies(session: Session, asked: Asked) -> Built:
         Column("limit", "Limit", "number"),
         Column("value", "Value", "number"),
         Column("unit", "Unit"),
-        Column("state", "State"),
+        Column("state", "State", "word"),
         ORDER,
         VERDICT,
     )

@@ -90,7 +90,7 @@ def _status(asked: Asked) -> Section:
         Column("calibrated_at", "Last calibrated", "time"),
         DUE,
         Column("days_left", "Days left", "whole"),
-        Column("state", "State"),
+        Column("state", "State", "word"),
     )
     query = _instruments(
         asked,
@@ -226,7 +226,7 @@ def health_status(session: Session, asked: Asked) -> Built:
         ASSET,
         AREA,
         Column("criticality", "Criticality"),
-        Column("state", "State"),
+        Column("state", "State", "word"),
         Column("rule", "Limit or fault alerts", "whole"),
         Column("drift", "Drift alerts", "whole"),
         Column("model", "Model alerts", "whole"),

@@ -57,7 +57,7 @@ def downtime(session: Session, asked: Asked) -> Built:
     groups = (
         ("By area", AREA, Area.name),
         ("By machine", ASSET, Asset.code),
-        ("By category", Column("category", "Category"), row.category),
+        ("By category", Column("category", "Category", "word"), row.category),
         ("By reason", Column("reason", "Reason"), reason),
     )
     sections = [
@@ -74,7 +74,7 @@ def downtime(session: Session, asked: Asked) -> Built:
         Column("started_at", "From", "time"),
         Column("ended_at", "To", "time"),
         HOURS,
-        Column("category", "Category"),
+        Column("category", "Category", "word"),
         Column("reason", "Reason"),
         Column("fault_code", "Fault code"),
         Column("note", "Note"),

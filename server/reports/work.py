@@ -35,7 +35,7 @@ def maintenance(session: Session, asked: Asked) -> Built:
         Column("performed_at", "Done", "time"),
         ASSET,
         AREA,
-        Column("action", "Act"),
+        Column("action", "Act", "word"),
         Column("description", "What was done"),
         Column("parts", "Parts"),
         MINUTES,
@@ -108,9 +108,9 @@ def work_orders(session: Session, asked: Asked) -> Built:
     )
     summary = {**counts, "kept_pct": percent(counts["promised"] - counts["breached"], counts["promised"])}
     sections = (
-        _counted(asked, "By status", Column("status", "Status"), row.state),
-        _counted(asked, "By type", Column("type", "Type"), row.type),
-        _counted(asked, "By priority", Column("priority", "Priority"), row.priority),
+        _counted(asked, "By status", Column("status", "Status", "word"), row.state),
+        _counted(asked, "By type", Column("type", "Type", "word"), row.type),
+        _counted(asked, "By priority", Column("priority", "Priority", "word"), row.priority),
         _order_list(asked, breached, overdue),
     )
     return Built(figures, summary, sections)
@@ -129,9 +129,9 @@ def _order_list(asked: Asked, breached: ColumnElement[bool], overdue: ColumnElem
         Column("title", "Title"),
         ASSET,
         AREA,
-        Column("type", "Type"),
-        Column("priority", "Priority"),
-        Column("status", "Status"),
+        Column("type", "Type", "word"),
+        Column("priority", "Priority", "word"),
+        Column("status", "Status", "word"),
         Column("assigned_to", "Assigned to"),
         Column("created_at", "Opened", "time"),
         Column("due_at", "Due", "time"),
@@ -140,7 +140,7 @@ def _order_list(asked: Asked, breached: ColumnElement[bool], overdue: ColumnElem
         Column("overdue", "Late"),
         Column("breached", "Promise broken"),
         Column("actual_min", "Time taken", "whole", "min"),
-        Column("verdict", "Verdict"),
+        Column("verdict", "Verdict", "word"),
     )
     row = WorkOrder
     query = _orders(

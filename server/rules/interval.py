@@ -14,6 +14,7 @@ DAYS_PER_YEAR = 365.25
 USED_SHARE = 0.8  # of the tolerance: the error should be found before it has used it up
 SHORTEST_DAYS, LONGEST_DAYS = 30, 1825
 LARGEST_STEP = 2.0  # a stable instrument's interval grows at most so much at once, as NCSLI RP-1 advises for reactive methods
+PCT, PCT_PER_YEAR, DAYS = "% of span", "% of span per year", "days"
 SLOW_PCT_PER_YEAR = 1e-6  # below it nothing drifts: the interval is bounded by the other steps
 
 
@@ -37,8 +38,9 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of the calculation as a person reads it."""
+    """One line of the calculation as a person reads it; `code` names it for pages in other languages."""
 
+    code: str
     text: str
     value: float
     unit: str
@@ -89,17 +91,18 @@ def propose(history: Sequence[Check], tolerance_pct: float, current_days: int | 
     upper = max(upper, SHORTEST_DAYS)
     reached = room / rate * DAYS_PER_YEAR if rate > SLOW_PCT_PER_YEAR else float(upper)
     days = int(min(max(reached, SHORTEST_DAYS), upper))
+    reached_at = USED_SHARE * tolerance_pct
+    longest = "Longest interval allowed" + ("" if current_days is None else ", at most twice the present one")
     steps = (
-        Step(
-            f"Drift rate from {drift.n} calibrations ({drift.method.replace('_', ' ')})", round(drift.pct_per_year, 4), "% of span per year"
-        ),
-        Step("Tolerance", tolerance_pct, "% of span"),
-        Step(f"Error to be reached at most: {USED_SHARE:.0%} of the tolerance", round(USED_SHARE * tolerance_pct, 4), "% of span"),
-        Step("Error left at the last calibration", round(left, 4), "% of span"),
-        Step("Room for drift", round(room, 4), "% of span"),
-        Step("Time until the room is used", round(min(reached, 1e6), 1), "days"),
-        Step("Shortest interval allowed", SHORTEST_DAYS, "days"),
-        Step("Longest interval allowed" + ("" if current_days is None else ", at most twice the present one"), upper, "days"),
-        Step("Proposed interval", days, "days"),
+        Step("calibrations", "Calibrations looked at", drift.n, ""),
+        Step(f"drift_{drift.method}", f"Drift rate ({drift.method.replace('_', ' ')})", round(drift.pct_per_year, 4), PCT_PER_YEAR),
+        Step("tolerance", "Tolerance", tolerance_pct, PCT),
+        Step("reached", f"Error to be reached at most: {USED_SHARE:.0%} of the tolerance", round(reached_at, 4), PCT),
+        Step("left", "Error left at the last calibration", round(left, 4), PCT),
+        Step("room", "Room for drift", round(room, 4), PCT),
+        Step("time", "Time until the room is used", round(min(reached, 1e6), 1), DAYS),
+        Step("shortest", "Shortest interval allowed", SHORTEST_DAYS, DAYS),
+        Step("longest", longest, upper, DAYS),
+        Step("proposed", "Proposed interval", days, DAYS),
     )
     return Proposal(days, drift, steps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from realtime.events import Severity
@@ -41,6 +41,11 @@ def priority_for(severity: Severity, criticality: str) -> Priority:
 def time_left(priority: Priority) -> timedelta:
     """Time from opening to due where nothing else says so."""
     return _LEAVES[priority]
+
+
+def promised(opened_at: datetime, priority: Priority, hours: float | None) -> datetime:
+    """Until when an order is promised: the site's own hours for its priority, else time_left; counted by the clock, nights too."""
+    return opened_at + (time_left(priority) if hours is None else timedelta(hours=hours))
 
 
 def parse(raw: str) -> Priority | None:

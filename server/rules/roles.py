@@ -22,8 +22,8 @@ class Role(StrEnum):
 
 _READ = frozenset({"overview.read", "assets.read", "alerts.read", "readings.read", "downtime.read"})
 _RECORDS = frozenset({"calibrations.read", "procedures.read", "plans.read", "parts.read", "requests.read", "jobs.read"})
-_SEE_WORK = _READ | _RECORDS | {"orders.read", "notifications.read"}
-_OPERATE = _SEE_WORK | {"alerts.acknowledge", "alerts.shelve", "orders.create", "downtime.classify", "attachments.write"}
+_SEE_WORK = _READ | _RECORDS | {"orders.read", "notifications.read", "plc.read"}
+_OPERATE = _SEE_WORK | {"plc.stop"} | {"alerts.acknowledge", "alerts.shelve", "orders.create", "downtime.classify", "attachments.write"}
 _STORE = frozenset({"attachments.write", "parts.issue", "parts.write", "purchases.write", "reports.read"})
 _WORK = (
     _OPERATE
@@ -34,7 +34,7 @@ _PLAN = (
     _OPERATE
     | {"alerts.resolve", "orders.assign", "assets.write", "classes.write", "procedures.write", "plans.write", "calendar.write"}
     | {"requests.triage", "contractors.write", "teams.write", "standards.write", "users.read", "purchases.write"}
-    | {"reports.read", "reports.schedule"}
+    | {"reports.read", "reports.schedule", "policies.read"}
 )
 _MANAGE = (
     _WORK
@@ -51,12 +51,14 @@ RIGHTS: dict[Role, frozenset[str]] = {
     Role.TECHNICIAN: _WORK | {"simulator.write"},
     Role.PLANNER: _PLAN,
     Role.MANAGER: _MANAGE,
-    Role.ADMIN: _MANAGE | {"users.write", "taxonomy.write"},
+    Role.ADMIN: _MANAGE | {"users.write", "taxonomy.write", "plc.release"},
 }
 
 CONTRACT: frozenset[str] = frozenset({"contract.read", "contract.work"})  # of a contractor's link, for its one order; no role has them
 
-ALL_RIGHTS: frozenset[str] = CONTRACT.union(*RIGHTS.values())
+GRANTED: frozenset[str] = frozenset({"plc.write"})  # no role has them, admin neither: an admin gives them to a named person
+
+ALL_RIGHTS: frozenset[str] = CONTRACT.union(GRANTED, *RIGHTS.values())
 
 RESERVED_NAMES = frozenset({"system", "signal", "policy", "demo", "nobody"})  # the audit trail writes them for what no person did
 

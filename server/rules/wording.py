@@ -12,7 +12,15 @@ from realtime.events import AlertType
 
 TITLE_MAX = 60
 
-_SYMPTOM = {"stuck": "stuck", "range": "out of signal range", "spike": "spikes", "noise": "noisy", "gap": "silent", "silence": "silent"}
+_SYMPTOM = {
+    "plc_write": "may hold a written value that nobody confirmed: look at it",
+    "stuck": "stuck",
+    "range": "out of signal range",
+    "spike": "spikes",
+    "noise": "noisy",
+    "gap": "silent",
+    "silence": "silent",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +139,7 @@ _SAYS_SO = {
     "spike": "Single values far off",
     "noise": "Far noisier than when healthy",
     "drift": "Model: away from its healthy course",
+    "cusum": "Model: a small shift that lasts",
     "forest": "Model: a pattern not seen when healthy",
     "gap": "Nothing arrives",
     "plc": "Said by the PLC",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import secrets
 import sys
 import time
 from dataclasses import dataclass
@@ -16,10 +17,13 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from realtime import settings as settings_module
+from server.auth.passwords import hash_password
+from server.backup import place
 from server.database import Database
 from server.migrate import upgrade
+from server.models.people import User
 from server.models.plant import Site
-from server.seed import past
+from server.seed import past, standstill
 from server.seed.bulk import Bulk
 from server.seed.jobs import jobs
 from server.seed.plant import Plant, build
@@ -59,7 +63,7 @@ def seed_plant(session: Session, code: str, size: Size, now: datetime) -> Plant:
     past.write_orders(bulk, plant, work)
     past.write_calibrations(session, bulk, plant, work)
     past.write_interventions(session, bulk, plant, work)
-    past.write_standstill(bulk, plant, work)
+    standstill.write_standstill(bulk, plant, work)
     past.write_alerts(session, bulk, plant, work)
     past.write_requests(session, bulk, plant, work)
     write_stores(bulk, plant, work)
@@ -71,6 +75,28 @@ def seed_plant(session: Session, code: str, size: Size, now: datetime) -> Plant:
     return plant
 
 
+def add_admin(session: Session, plant: Plant, password: str) -> str:
+    """Who gives the site's people their passwords, since other sites' admins do not see them; returns the employee number."""
+    number = f"{plant.site.code}-admin"
+    user = User(employee_number=number, name="Administrator", role="admin", site_id=plant.site.id, password_hash=hash_password(password))
+    user.must_change_password = True
+    session.add(user)
+    return number
+
+
+def _written(url: str, site: str, size: Size, password: str) -> Plant:
+    upgrade(url)
+    database = Database(url, pool_size=1)
+    with database.transaction() as session:
+        plant = seed_plant(session, site, size, utc_now())
+        add_admin(session, plant, password)
+    with database.transaction() as session:
+        for table in ANALYSED:
+            session.execute(text(f"ANALYZE {table}"))
+    database.close()
+    return plant
+
+
 def main(arguments: list[str] | None = None) -> int:
     """0 when the plant is written."""
     parser = argparse.ArgumentParser(prog="python -m server.seed", description=(__doc__ or "").partition("\n")[0])
@@ -79,20 +105,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--orders", type=int, default=Size().orders)
     parser.add_argument("--seed", type=int, default=Size().seed, help="the same number, the same plant")
     wanted = parser.parse_args(arguments)
-    settings = settings_module.load()
-    settings_module.require(settings, "database_url")
-    url = str(settings.database_url)
-    upgrade(url)
-    database, began = Database(url, pool_size=1), time.monotonic()
-    with database.transaction() as session:
-        plant = seed_plant(session, wanted.site, Size(wanted.assets, wanted.orders, wanted.seed), utc_now())
-    with database.transaction() as session:
-        for table in ANALYSED:
-            session.execute(text(f"ANALYZE {table}"))
-    database.close()
+    began, size = time.monotonic(), Size(wanted.assets, wanted.orders, wanted.seed)
+    password = secrets.token_urlsafe(15)
+    with place.reachable_database(settings_module.load(resolve=False)) as url:
+        plant = _written(url, wanted.site, size, password)
     took = time.monotonic() - began
     sys.stdout.write(
-        f"site {wanted.site}: {len(plant.machines)} assets, {wanted.orders} orders in {took:.0f} s; an admin gives its people passwords\n"
+        f"site {wanted.site}: {len(plant.machines)} assets, {wanted.orders} orders in {took:.0f} s\n"
+        f"sign in as {wanted.site}-admin with {password} (once) and give its people passwords\n"
     )
     return 0
 

@@ -69,7 +69,7 @@ def build(session: Session, bulk: Bulk, code: str, now: datetime, rng: random.Ra
     _people(session, plant)
     _classes(session, plant)
     areas = {name: Area(site_id=site.id, name=name) for name in AREAS}
-    source = Source(site_id=site.id, name=f"{code.lower()}-mqtt", kind="mqtt", enabled=False, config={"topics": ["readings/#"]})
+    source = Source(site_id=site.id, name=f"seed-{code.lower()}", kind="mqtt", enabled=False, config={"topics": ["readings/#"]})
     session.add_all([*areas.values(), source])
     session.flush()
     rows = _machines(bulk, plant, [area.id for area in areas.values()], assets)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import case, select
 from sqlalchemy.orm import Session
@@ -24,6 +24,7 @@ from server.store.actor import Person, need, sees_site
 from server.store.outbox import Draft, emit
 from server.store.page import Page, ordering, page_of
 
+Which = Literal["announced", "watch", "suppressed"]
 _SORTS = {
     "id": AlertRecord.id,
     "raised_at": AlertRecord.raised_at,
@@ -39,24 +40,22 @@ def list_alerts(
     site: int | None,
     active: bool | None = None,
     asset: int | str | None = None,
-    watch: bool | None = False,
+    which: Which = "announced",
     sort: str = "",
     limit: int = 50,
     offset: int = 0,
 ) -> Page[AlertRecord]:
     """Alerts of a site, newest first where `sort` says nothing else.
 
-    active: True = not resolved, False = resolved, None = both; watch: None = watch list too.
+    active: True = not resolved, False = resolved, None = both; which: what people are told of, the watch list, or what is held back.
     """
     query = select(AlertRecord)
     if site is not None:
         query = query.where((AlertRecord.site_id == site) | AlertRecord.site_id.is_(None))
     if active is not None:
         query = query.where(AlertRecord.resolved_at.is_(None) if active else AlertRecord.resolved_at.is_not(None))
-    if watch is not None:
-        query = query.where(AlertRecord.watch.is_(watch))
-    if watch is False:
-        query = query.where(AlertRecord.suppressed.is_(None))
+    watched, held = AlertRecord.watch, AlertRecord.suppressed.is_not(None)
+    query = query.where(*{"announced": (~watched, ~held), "watch": (watched,), "suppressed": (held,)}[which])
     if asset is not None:
         column = Asset.id if isinstance(asset, int) else Asset.code
         query = query.join(Asset, Asset.id == AlertRecord.asset_id).where(column == asset)
@@ -191,6 +190,13 @@ def _unhide(session: Session, alert: AlertRecord, by: Person, now: datetime) -> 
     note(session, alert, "unshelve", by, now, old=old, new={"shelved_until": None})
     # there is no fact of its own for the end of shelving: what is shown again is raised, what has returned is returned
     tell(session, alert, FactName.ALERT_RAISED if alert.condition == "active" else FactName.ALERT_RETURNED, by.name, now)
+
+
+def tell_suppression(session: Session, alert: AlertRecord, by: Person, now: datetime, before: str | None) -> None:
+    """Maintenance or a flood holds it back from now on, or no longer: audited, and a fact for those who list what is held back."""
+    action = "suppress" if alert.suppressed else "unsuppress"
+    note(session, alert, action, by, now, old={"suppressed": before}, new={"suppressed": alert.suppressed})
+    tell(session, alert, FactName.ALERT_SUPPRESSED, by.name, now)
 
 
 def promote(session: Session, alert_id: int, user: Person, now: datetime) -> AlertRecord:

@@ -139,7 +139,7 @@ def _values(session: Session, site_id: int, given: Mapping[str, Any]) -> dict[st
     if "class" in given:
         values["class_id"] = class_id(session, given["class"])
     if "parent" in given:
-        values["parent_id"] = _parent_id(session, site_id, given["parent"])
+        values["parent_id"] = parent_id(session, site_id, given["parent"])
     return values
 
 
@@ -166,7 +166,8 @@ def class_id(session: Session, name: str | None) -> int | None:
     return found
 
 
-def _parent_id(session: Session, site_id: int, code: str | None) -> int | None:
+def parent_id(session: Session, site_id: int, code: str | None) -> int | None:
+    """The asset it is part of by its code; raises Invalid."""
     if not code:
         return None
     found = session.scalar(select(Asset.id).where(Asset.site_id == site_id, Asset.code == code, Asset.deleted_at.is_(None)))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, defer
 
 from realtime.bus import Bus
@@ -15,7 +15,8 @@ from server import audit
 from server.errors import Invalid, NotFound
 from server.job_table import JOBS
 from server.models.jobs import BackgroundJob
-from server.store.actor import Person, sees_site
+from server.models.plant import Site
+from server.store.actor import SYSTEM, Person, sees_site
 from server.store.page import Page, ordering, page_of
 from server.timestamps import rfc3339, to_ms
 
@@ -27,6 +28,8 @@ SORTS = {
     "finished_at": BackgroundJob.finished_at,
 }
 OPEN = ("queued", "running")
+NIGHT_MISSED = timedelta(hours=26)
+NOT_AGAIN = timedelta(hours=20)
 
 
 def ask(session: Session, name: str, args: dict[str, Any], user: Person, now: datetime, *, site_id: int | None = None) -> BackgroundJob:
@@ -39,6 +42,23 @@ def ask(session: Session, name: str, args: dict[str, Any], user: Person, now: da
     session.flush()
     audit.record(session, audit.Change("ask", "background_job", job.id, job.site_id, None, {"name": name, "args": args}), user, now)
     return job
+
+
+def ask_nightly(session: Session, name: str, last: datetime | None, hour: int | None, now: datetime) -> bool:
+    """Ask for a job in its hour (UTC), or as soon as a night was missed; once. last: when it ran; hour None = never."""
+    if hour is None:
+        return False
+    open_job = select(BackgroundJob.id).where(BackgroundJob.name == name, BackgroundJob.state.in_(OPEN)).limit(1)
+    if session.scalar(open_job) is not None:
+        return False
+    since = last or session.scalar(select(func.min(Site.created_at)))
+    if since is None:
+        return False
+    age = now - since
+    due = age > NIGHT_MISSED or (now.hour == hour and (last is None or age > NOT_AGAIN))
+    if due:
+        ask(session, name, {}, SYSTEM, now)
+    return due
 
 
 def get_job(session: Session, job_id: int, user: Person) -> BackgroundJob:

@@ -19,6 +19,7 @@ from server.errors import Conflict, Invalid
 from server.models.plant import Asset, AssetClass, Tag, TagLimit
 from server.presets import vibration
 from server.rules.class_application import Change, TagNow, TagTemplate, class_change, tag_changes
+from server.rules.limit_defaults import filled
 from server.store import class_work, snapshot_version
 from server.store.actor import Person, need
 from server.store.related import by_id, tags_of
@@ -58,9 +59,10 @@ def _template(row: Mapping[str, Any], group: str | None, running: Mapping[str, A
         if group not in vibration.ZONES:
             raise Invalid("machine_group", "unknown", f"one of {', '.join(vibration.ZONES)}")
         limits = [*vibration.limits(group), *limits]
-    common = {"deadband": 0.0, "on_delay_s": float(running.get("on_delay_s") or 0), "off_delay_s": 0.0}
-    holds = {"holds": "running" if running.get("role") else "always"}
-    whole = [{name: {**common, **holds, **limit}[name] for name in LIMIT} for limit in limits]
+    blanking = running.get("on_delay_s") or None  # of a machine that starts; without it the delay of any limit
+    common = {"on_delay_s": blanking and float(blanking), "off_delay_s": 0.0, "holds": "running" if running.get("role") else "always"}
+    span = (row.get("range_low"), row.get("range_high"))
+    whole = [{name: filled({**common, **limit}, *span)[name] for name in LIMIT} for limit in limits]
     columns = {name: row[name] for name in COLUMNS if row.get(name) is not None}
     return TagTemplate(row["name"], columns, [{**limit, "value": float(limit["value"])} for limit in whole])
 

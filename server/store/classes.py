@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from server import audit
 from server.errors import Conflict, Invalid, NotFound
-from server.models.plant import Asset, AssetClass, FaultCode
+from server.models.fault_codes import FaultCode
+from server.models.plant import Asset, AssetClass
 from server.presets import library
 from server.rules import procedure
 from server.store import fault_codes

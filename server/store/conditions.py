@@ -89,6 +89,7 @@ def _open(session: Session, known: AlertFinding | None, condition: Condition, no
         _come_back(alert, condition)
     if fresh and was_open:
         alert.occurrences += 1
+    held_before = alert.suppressed
     if not was_open or returned:
         alert.suppressed = MAINTENANCE if _is_muted(session, condition, now) else None
     session.flush()
@@ -97,6 +98,8 @@ def _open(session: Session, known: AlertFinding | None, condition: Condition, no
         alert.suppressed = storm.held_back(session, alert, now)
     alert.data = {**alert.data, "reason": reason_for(session, alert)}
     told = announced(alert) and (not was_told or worse)
+    if alert.suppressed != held_before:
+        alerts.tell_suppression(session, alert, SYSTEM, now, held_before)
     if told:
         _raise(session, alert, now, again=was_open)
     return Folded(alert, fresh, told)
@@ -234,7 +237,8 @@ def unsuppress(session: Session, now: datetime) -> list[AlertRecord]:
                 continue
         if alert.asset_id is not None and maintenance.is_muted(session, alert.asset_id, now):
             continue
-        alert.suppressed = None
+        held_by, alert.suppressed = alert.suppressed, None
+        alerts.tell_suppression(session, alert, SYSTEM, now, held_by)
         if announced(alert):
             _raise(session, alert, now, again=False)
             told.append(alert)

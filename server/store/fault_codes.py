@@ -16,7 +16,8 @@ from realtime.events import AlertType, FactName
 from server import audit
 from server.errors import Conflict, Invalid, NotFound
 from server.models.alerts import AlertRecord
-from server.models.plant import Asset, AssetClass, FaultCode
+from server.models.fault_codes import FaultCode
+from server.models.plant import Asset, AssetClass
 from server.rules.wording import Subject, message
 from server.store import alerts, assets, snapshot_version
 from server.store.actor import Person, need

@@ -115,8 +115,7 @@ def create_instrument(session: Session, given: Mapping[str, Any], user: Person, 
     need(user, "assets.write")
     owner = assets.get_asset(session, given["asset"], user)
     tag = given["tag"]
-    if session.scalar(select(Instrument.id).where(Instrument.tag == tag, Instrument.deleted_at.is_(None))) is not None:
-        raise Conflict("tag_taken", f"there is an instrument {tag} already")
+    check_free(session, tag)
     row = Instrument(tag=tag, asset_id=owner.id, tag_id=_live_tag(session, tag, owner))
     _write(session, row, owner, given)
     session.add(row)
@@ -124,6 +123,18 @@ def create_instrument(session: Session, given: Mapping[str, Any], user: Person, 
     told = {name: value for name in ("name", *given) if (value := given.get(name)) not in (None, "")}
     audit.record(session, audit.Change("create", "instrument", row.id, owner.site_id, None, {"tag": tag, **told}), user, now)
     return row
+
+
+def check_free(session: Session, tag: str) -> None:
+    """Raise Conflict where a live instrument has the tag number."""
+    if session.scalar(select(Instrument.id).where(Instrument.tag == tag, Instrument.deleted_at.is_(None))) is not None:
+        raise Conflict("tag_taken", f"there is an instrument {tag} already")
+
+
+def check_range(low: float | None, high: float | None) -> None:
+    """Raise Invalid where the range is empty or upside down."""
+    if low is not None and high is not None and low >= high:
+        raise Invalid("range_high", "order", "must be above range_low")
 
 
 def change_instrument(session: Session, row: Instrument, given: Mapping[str, Any], user: Person, now: datetime) -> bool:
@@ -160,9 +171,7 @@ def _write(session: Session, row: Instrument, owner: Asset, given: Mapping[str, 
     if {"calibrated_at", "calibration_interval_days"} & given.keys():
         days = row.calibration_interval_days
         row.calibration_due = None if row.calibrated_at is None else next_due(row.calibrated_at, days, passed=True)
-    low, high = row.range_low, row.range_high
-    if low is not None and high is not None and low >= high:
-        raise Invalid("range_high", "order", "must be above range_low")
+    check_range(row.range_low, row.range_high)
 
 
 def _live_tag(session: Session, tag: str, owner: Asset) -> int | None:

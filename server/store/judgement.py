@@ -101,7 +101,7 @@ def _verdicts(session: Session, alert: AlertRecord) -> tuple[int, int]:
 
 def policy_for(session: Session, alert: AlertRecord, asset: Asset) -> Policy | None:
     """The policy row that fits best; None where the site has none for this."""
-    rows = {row.id: row for row in session.scalars(select(Policy).where(Policy.alert_type == alert.type))}
+    rows = {row.id: row for row in session.scalars(select(Policy).where(Policy.alert_type == alert.type, Policy.deleted_at.is_(None)))}
     seen = [PolicyRow(row.id, row.alert_type, row.site_id, row.class_id, row.opens_order) for row in rows.values()]
     chosen = rules.choose(seen, alert_type=alert.type, site_id=asset.site_id, class_id=asset.class_id)
     return rows[chosen.id] if chosen else None

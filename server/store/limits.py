@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from server import audit
 from server.errors import Conflict, Invalid, NotFound
 from server.models.plant import Asset, Tag, TagLimit
+from server.rules.limit_defaults import filled
 from server.store import snapshot_version
 from server.store.actor import Person, need
 from server.store.page import Page, ordering, page_of
@@ -53,6 +54,7 @@ def add_limit(session: Session, tag: Tag, given: Mapping[str, Any], user: Person
     need(user, "tags.write")
     if (session.scalar(select(func.count()).where(TagLimit.tag_id == tag.id)) or 0) >= MOST:
         raise Conflict("too_many", f"a tag has {MOST} limits at most")
+    given = filled(given, tag.range_low, tag.range_high)
     _refuse_double(session, tag, given, None)
     row = TagLimit(tag_id=tag.id, **{name: given[name] for name in COLUMNS})
     session.add(row)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server import audit
-from server.models.plant import MaintenanceWindow
+from server.models.maintenance import MaintenanceWindow
 from server.models.work import ProofWindow, WorkOrder
 from server.rules.proof import ProofState
 from server.store import snapshot_version

@@ -12,9 +12,9 @@ from realtime.events import FactName
 from server import audit, bodies
 from server.models.plant import Asset
 from server.models.work import WorkOrder
-from server.rules.priorities import Priority, parse, time_left
+from server.rules.priorities import Priority, parse
 from server.rules.work_order import OrderState
-from server.store import assets, numbers, procedures
+from server.store import assets, numbers, procedures, sla_hours
 from server.store.actor import SYSTEM, Person
 from server.store.outbox import Draft, emit
 
@@ -46,6 +46,7 @@ def insert(session: Session, new: NewOrder, asset: Asset, by: Person, now: datet
     priority = parse(new.priority or "") or Priority.NORMAL
     procedure_id = procedures.in_use(session, new.procedure_id)
     version = procedures.newest(session, procedure_id)
+    promised = sla_hours.promised(session, asset.site_id, priority, now)
     order = WorkOrder(
         number=numbers.order_number(session),
         external_ref=new.external_ref,
@@ -63,8 +64,8 @@ def insert(session: Session, new: NewOrder, asset: Asset, by: Person, now: datet
         created_by=by.name,
         procedure_id=procedure_id,
         proof_s=new.proof_s,
-        due=new.due or now + time_left(priority),
-        sla_at=new.sla_at or now + time_left(priority),
+        due=new.due or promised,
+        sla_at=new.sla_at or promised,
         estimated_min=new.estimated_min or (version.estimated_min if version else None),
         created_at=now,
         changed_at=now,

@@ -18,9 +18,9 @@ from realtime.errors import SightlineError
 from server.errors import Conflict, Invalid
 from server.models.work import Procedure, Team, WorkOrder
 from server.rules.order_types import OrderType
-from server.rules.priorities import Priority, parse, time_left
+from server.rules.priorities import Priority, parse
 from server.rules.work_order import OrderAction
-from server.store import order_acts
+from server.store import order_acts, sla_hours
 from server.store.actor import Person, need
 from server.store.order_changes import need_unfinished, told
 from server.store.order_rows import get_order, lock
@@ -47,7 +47,7 @@ def change(session: Session, order_id: int, fields: Mapping[str, Any], user: Per
     need_unfinished(order)
     new = {COLUMNS[name]: _value(session, order, name, value, user) for name, value in fields.items()}
     if "priority" in new:
-        new["sla_at"] = order.created_at + time_left(Priority(new["priority"]))
+        new["sla_at"] = sla_hours.promised(session, order.site_id, Priority(new["priority"]), order.created_at)
     changed = {name: value for name, value in new.items() if getattr(order, name) != value}
     if not changed:
         return order

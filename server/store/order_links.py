@@ -13,6 +13,7 @@ from server.errors import Conflict, Invalid, NotFound
 from server.models.order_records import OrderLink
 from server.models.work import WorkOrder
 from server.rules.order_types import DONE
+from server.store import procedures
 from server.store.actor import Person, need
 from server.store.order_changes import told
 from server.store.order_rows import lock
@@ -77,17 +78,29 @@ def of_order(session: Session, order: WorkOrder) -> list[dict[str, Any]]:
     first, second = aliased(WorkOrder), aliased(WorkOrder)
     query = select(OrderLink, first, second).join(first, first.id == OrderLink.from_id).join(second, second.id == OrderLink.to_id)
     rows = session.execute(query.where((OrderLink.from_id == order.id) | (OrderLink.to_id == order.id), OrderLink.deleted_at.is_(None)))
-    bodies = [_body(row, *((b, "out") if a.id == order.id else (a, "in"))) for row, a, b in sorted(rows, key=lambda found: found[0].id)]
+    found = sorted(rows, key=lambda one: one[0].id)
+    bodies = [
+        {**_body(row, *((b, "out") if a.id == order.id else (a, "in"))), "step_text": _step_text(session, row, b)} for row, a, b in found
+    ]
     repeated = session.get(WorkOrder, order.repeat_of_id) if order.repeat_of_id is not None else None
     if repeated is None:
         return bodies
-    repeat = {"id": None, "kind": str(LinkKind.REPEAT), "direction": "out", "order": _brief(repeated), "step": None}
+    repeat = {"id": None, "kind": str(LinkKind.REPEAT), "direction": "out", "order": _brief(repeated), "step": None, "step_text": None}
     return [*bodies, {**repeat, "by": order.created_by, "at": rfc3339(order.created_at)}]
 
 
 def body(session: Session, row: OrderLink) -> dict[str, Any]:
     """The body of a new link, as its first order shows it."""
-    return _body(row, session.get_one(WorkOrder, row.to_id), "out")
+    other = session.get_one(WorkOrder, row.to_id)
+    return {**_body(row, other, "out"), "step_text": _step_text(session, row, other)}
+
+
+def _step_text(session: Session, row: OrderLink, failed: WorkOrder) -> str | None:
+    """The words of the step that a follow-up came from; its id where the procedure has none with it any more."""
+    if row.step_id is None:
+        return None
+    texts = {step["id"]: step["t"] for step in procedures.steps_of(session, failed)}
+    return str(texts.get(row.step_id, row.step_id))
 
 
 def _body(row: OrderLink, other: WorkOrder, direction: str) -> dict[str, Any]:

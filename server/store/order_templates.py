@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from server import audit
 from server.errors import Conflict, Invalid, NotFound
 from server.models.order_records import OrderTemplate
+from server.models.plant import Asset
 from server.models.work import Procedure, Team
 from server.rules.order_types import OrderType
 from server.rules.priorities import Priority, parse
@@ -22,6 +23,8 @@ from server.store.order_edits import procedure_id, team_id
 from server.store.page import Page, ordering, page_of
 from server.store.related import by_id
 
+PLACE = "{asset}"
+LONGEST_TITLE = 200  # characters, as orders take them
 PLAIN = ("name", "title", "description", "type", "priority", "estimated_min", "due_hours")
 SORTS = {"name": OrderTemplate.name, "type": OrderTemplate.type, "id": OrderTemplate.id}
 
@@ -85,13 +88,13 @@ class Changes:
     due: datetime | None = None
 
 
-def as_order(row: OrderTemplate, asset_id: int, changes: Changes, now: datetime, *, proof_s: float | None) -> NewOrder:
-    """What an order made from it on an asset starts as."""
+def as_order(row: OrderTemplate, asset: Asset, changes: Changes, now: datetime, *, proof_s: float | None) -> NewOrder:
+    """What an order made from it on an asset starts as; `{asset}` in its words is the asset's code, as in steps."""
     due = now + timedelta(hours=row.due_hours) if row.due_hours is not None else None
     return NewOrder(
-        title=changes.title or row.title,
-        asset_id=asset_id,
-        description=row.description,
+        title=(changes.title or row.title).replace(PLACE, asset.code)[:LONGEST_TITLE],
+        asset_id=asset.id,
+        description=row.description.replace(PLACE, asset.code),
         type=row.type,
         priority=row.priority,
         procedure_id=row.procedure_id,

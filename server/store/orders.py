@@ -17,7 +17,7 @@ from server.models.people import User
 from server.models.plant import Asset
 from server.models.work import Policy, WorkOrder
 from server.rules.order_types import OrderType
-from server.rules.priorities import Priority, parse, priority_for, time_left
+from server.rules.priorities import Priority, parse, priority_for
 from server.rules.roles import Role
 from server.rules.wording import TITLE_MAX
 from server.rules.work_order import IN_WORK, UNVERIFIED, OrderState
@@ -89,7 +89,7 @@ def open_for_alert(
     priority = priority or priority_for(Severity(alert.severity), asset.criticality)
     repeat = _earlier(session, alert, now)
     title = policy.title if policy and policy.title else str(alert.data.get("order_title") or alert.message)
-    promised = now + (timedelta(hours=policy.due_hours) if policy and policy.due_hours else time_left(priority))
+    promised = now + timedelta(hours=policy.due_hours) if policy and policy.due_hours else None
     new = NewOrder(
         title=title[:TITLE_MAX],
         asset_id=asset.id,

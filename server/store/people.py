@@ -20,7 +20,7 @@ from server.store.actor import Person, need
 from server.store.page import Page, ordering, page_of
 
 PLAIN = ("name", "email", "role", "skills", "shift", "language", "on_duty")  # columns that take what the body says
-WATCHED = (*PLAIN, "team_id", "area_id", "active")
+WATCHED = (*PLAIN, "team_id", "area_id", "active", "granted")
 SORTS = {
     "employee_number": User.employee_number,
     "name": User.name,
@@ -177,6 +177,7 @@ def _set_active(session: Session, row: User, *, active: bool, by: Person, now: d
         _refuse_own(row, by, "your own account")
         _keep_an_admin(session, row)
         row.session_epoch += 1  # every login of theirs ends, and stays ended when they come back
+        row.granted = []
     row.active, row.deactivated_at = active, None if active else now
 
 
@@ -192,6 +193,27 @@ def _keep_an_admin(session: Session, row: User) -> None:
     admins = session.scalars(select(User.id).where(User.role == str(Role.ADMIN), User.active).with_for_update()).all()
     if len(admins) <= 1:
         raise Conflict("last_admin", "this is the last administrator")
+
+
+def grant(session: Session, row: User, granted: str, reason: str, by: Person, now: datetime) -> None:
+    """Give a locked person a right that no role has; raises Conflict for one's own account."""
+    need(by, "users.write")
+    _refuse_own(row, by, "the rights that you are given")
+    if granted not in row.granted:
+        _set_granted(session, row, [*row.granted, granted], reason, by, now)
+
+
+def take_away(session: Session, row: User, granted: str, by: Person, now: datetime) -> None:
+    """Take it back, from the next request on; anybody who manages people may, of themselves too."""
+    need(by, "users.write")
+    if granted in row.granted:
+        _set_granted(session, row, [one for one in row.granted if one != granted], None, by, now)
+
+
+def _set_granted(session: Session, row: User, rights: list[str], reason: str | None, by: Person, now: datetime) -> None:
+    old, row.granted = {"granted": list(row.granted)}, sorted(rights)
+    row.rev += 1
+    audit.record(session, audit.Change("grant", "user", row.id, row.site_id, old, {"granted": row.granted}, reason), by, now)
 
 
 def set_password(session: Session, row: User, password_hash: str, by: Person, now: datetime) -> None:

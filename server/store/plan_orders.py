@@ -212,14 +212,16 @@ def _further(place: Place) -> None:
     place.row.bases = bases
 
 
-def restart(session: Session, place: Place, facts: Facts, at: datetime) -> None:
-    """Every trigger starts anew: meters count from what they said at that time."""
+def restart(session: Session, place: Place, facts: Facts, at: datetime, *, skipped: Due | None = None) -> None:
+    """Every trigger starts anew: meters count from what they said at that time, the one that is skipped ahead of it from its target."""
     bases = dict(place.row.bases)
     for trigger in place.triggers:
         meter = facts.meters.get((place.asset.id, trigger.kind))
         if meter is not None and trigger.every:
-            total = meter_counts.totals(session, [meter], at)[meter.id]
-            bases[str(trigger.id)] = next_base(bases.get(str(trigger.id), 0.0), trigger.every, total, floating=True)
+            base, total = bases.get(str(trigger.id), 0.0), meter_counts.totals(session, [meter], at)[meter.id]
+            if skipped and skipped.target and skipped.cause == trigger.kind:
+                total = max(total, min(base + trigger.every, skipped.target))
+            bases[str(trigger.id)] = next_base(base, trigger.every, total, floating=True)
     place.row.bases = bases
 
 

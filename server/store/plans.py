@@ -127,7 +127,7 @@ def skip(session: Session, plan: PmPlan, asset_code: str, reason: str, user: Per
     row = plan_orders.occurrence(session, place, due, now)
     row.state, row.reason, row.by = plan_orders.SKIPPED, reason, user.name
     if place.floating:
-        plan_orders.restart(session, place, facts, now)
+        plan_orders.restart(session, place, facts, now, skipped=due)
     session.flush()
     refresh(session, plan, now)
     new = {"plan": plan.number, "asset": asset.code, "occurrence": row.occurrence, "due": row.due, "reason": reason}

@@ -15,8 +15,8 @@ from server.models.plant import Asset, Tag
 from server.models.work import Occurrence, WorkOrder
 from server.rules.notices import Topic
 from server.rules.policy import Route
-from server.rules.priorities import RANK, Priority, priority_for, time_left
-from server.store import conditions, maintenance, orders
+from server.rules.priorities import RANK, Priority, priority_for
+from server.store import conditions, maintenance, orders, sla_hours
 from server.store.actor import SYSTEM
 from server.store.conditions import Condition, Folded
 from server.store.judgement import policy_for, route_of
@@ -82,7 +82,8 @@ def _press(session: Session, order: WorkOrder, alert: AlertRecord, now: datetime
         return
     change = audit.Change("escalate", "work_order", order.id, order.site_id, {"priority": order.priority}, {"priority": str(wanted)})
     order.priority = str(wanted)
-    order.due = min(order.due, now + time_left(wanted)) if order.due else now + time_left(wanted)
+    by = sla_hours.promised(session, order.site_id, wanted, now)
+    order.due = min(order.due, by) if order.due else by
     order.changed_at = now
     order.rev += 1
     audit.record(session, change, SYSTEM, now)

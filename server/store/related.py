@@ -43,6 +43,7 @@ class Related:
     done: dict[int, int] = field(default_factory=dict)  # answered steps by order id
     first_out: dict[int, int] = field(default_factory=dict)  # oldest open alert by asset id
     labour: dict[int, Decimal] = field(default_factory=dict)  # cost by order id
+    labour_min: dict[int, int] = field(default_factory=dict)  # minutes booked by order id
     parts: dict[int, Decimal] = field(default_factory=dict)  # cost by order id
     currencies: dict[int, str] = field(default_factory=dict)  # by site id
     requests: dict[int, list[dict[str, Any]]] = field(default_factory=dict)  # fault reports it came from, by order id
@@ -77,10 +78,11 @@ def of_orders(session: Session, orders: Collection[WorkOrder]) -> Related:
 def _around_orders(session: Session, related: Related, order_ids: list[int]) -> None:
     """What an order has one of at most, in one query."""
     repeat, parent = aliased(WorkOrder), aliased(WorkOrder)
-    labour = select(func.sum(OrderLabour.cost)).where(OrderLabour.order_id == WorkOrder.id, OrderLabour.deleted_at.is_(None))
+    booked = (OrderLabour.order_id == WorkOrder.id, OrderLabour.deleted_at.is_(None))
+    labour, worked_min = (select(func.sum(one)).where(*booked).scalar_subquery() for one in (OrderLabour.cost, OrderLabour.minutes))
     joined = (
         select(WorkOrder.id, Asset, Area, Site, AlertRecord, Tag, User, Team, Procedure, repeat, parent)
-        .add_columns(labour.scalar_subquery(), order_hooks.parts_cost(), _reports())
+        .add_columns(labour, worked_min, order_hooks.parts_cost(), _reports())
         .join(Asset, Asset.id == WorkOrder.asset_id)
         .join(Site, Site.id == WorkOrder.site_id)
         .outerjoin(Area, Area.id == Asset.area_id)
@@ -95,7 +97,7 @@ def _around_orders(session: Session, related: Related, order_ids: list[int]) -> 
     keyed: list[dict[int, Any]] = [related.assets, related.areas, related.alerts, related.users, related.teams]
     keyed += [related.procedures, related.orders, related.orders]
     for order_id, asset, area, site, alert, tag, user, team, procedure, *more in session.execute(joined.where(WorkOrder.id.in_(order_ids))):
-        earlier, above, worked, used, reports = more
+        earlier, above, worked, minutes, used, reports = more
         for rows, row in zip(keyed, (asset, area, alert, user, team, procedure, earlier, above), strict=True):
             if row is not None:
                 rows[row.id] = row
@@ -103,6 +105,7 @@ def _around_orders(session: Session, related: Related, order_ids: list[int]) -> 
             related.tags[tag.name] = tag
         related.currencies[site.id] = site.currency
         related.requests[order_id] = reports or []
+        related.labour_min[order_id] = int(minutes or 0)
         related.labour[order_id], related.parts[order_id] = worked or Decimal(0), used or Decimal(0)
 
 

@@ -11,8 +11,10 @@ from sqlalchemy.orm import Session
 from realtime import snapshot as wire
 from realtime.events import SHARDS
 from server.models.calibration import CalibrationRecord
-from server.models.ml import MLModelVersion
-from server.models.plant import Asset, AssetClass, Baseline, FaultCode, Instrument, MaintenanceWindow, Source, Tag, TagLimit
+from server.models.fault_codes import FaultCode
+from server.models.maintenance import MaintenanceWindow
+from server.models.ml import Baseline, MLModelVersion
+from server.models.plant import Asset, AssetClass, Instrument, Source, Tag, TagLimit
 from server.store import snapshot_version
 from server.timestamps import to_ms
 
@@ -22,7 +24,7 @@ bump = snapshot_version.bump
 def build(session: Session, now: datetime) -> wire.Snapshot:
     """The snapshot at the version in force; reads in one transaction, so run it in REPEATABLE READ or alone."""
     assets = list(session.scalars(select(Asset).where(Asset.deleted_at.is_(None)).order_by(Asset.id)))
-    sources = {row.id: row for row in session.scalars(select(Source).order_by(Source.id))}
+    sources = {row.id: row for row in session.scalars(select(Source).where(Source.deleted_at.is_(None)).order_by(Source.id))}
     windows = session.scalars(
         select(MaintenanceWindow).where(MaintenanceWindow.ended_at.is_(None), MaintenanceWindow.until > now).order_by(MaintenanceWindow.id)
     )
@@ -122,6 +124,11 @@ _SAME = [
     "drift",
     "joint",
     "virtual",
+    "deadband_pct",
+    "max_interval_s",
+    "wire_break",
+    "average_s",
+    "keep",
 ]
 
 
@@ -135,6 +142,7 @@ def _tag(row: Tag, sources: dict[int, Source], limits: list[wire.Limit], calibra
         group=row.poll_group,
         scale_raw=_pair(row.scale_raw),
         scale_eng=_pair(row.scale_eng),
+        enabled=row.enabled and (source is None or source.enabled),
         limits=limits,
         calibrated_at=calibrated_at,
     )

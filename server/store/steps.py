@@ -18,7 +18,7 @@ from server.models.work import StepEvent, WorkOrder
 from server.rules import steps as rules
 from server.rules.steps import StepAnswer
 from server.rules.work_order import OrderState
-from server.store import procedures
+from server.store import procedures, step_photos
 from server.store.actor import Person
 from server.store.order_rows import lock
 from server.store.outbox import Draft, emit
@@ -107,6 +107,7 @@ def record(
         judged = rules.judge(step, answer)
     except rules.BadAnswer as error:
         raise Invalid(error.field, error.code, error.detail) from error
+    step_photos.tie(session, order, answer.media, user)
     following = rules.following(steps, step, judged.goes_to)
     event = _event(order, step_id, "answer", user, by, at, now)
     for name, value in asdict(answer).items():

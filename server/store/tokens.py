@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from server import audit
@@ -14,10 +15,11 @@ from server.auth import device_tokens
 from server.auth.principal import Principal
 from server.errors import Conflict, Forbidden, Invalid, NotFound
 from server.models.feed import DeviceToken
-from server.models.people import User
+from server.rules.roles import GRANTED
+from server.store.page import Page, ordering, page_of
 
 KEYS_AT_MOST = 50  # live API keys of one person
-LISTED = 1000
+SORTS = {name: getattr(DeviceToken, name) for name in ("id", "kind", "name", "created_at", "expires_at", "last_used_at")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +59,29 @@ def make(session: Session, wanted: Wanted, by: Principal, now: datetime) -> tupl
 def _check_key(session: Session, wanted: Wanted, by: Principal, now: datetime) -> None:
     if not wanted.scopes:
         raise Invalid("scopes", "required", "name the rights that the key shall have")
-    lacking = set(wanted.scopes) - by.rights
+    lacking = set(wanted.scopes) - (by.rights - GRANTED)  # what was given to a person is not passed on
     if lacking:
         raise Invalid("scopes", "not_yours", f"you do not have {', '.join(sorted(lacking))}")
-    if len(keys_of(session, by.id, now)) >= KEYS_AT_MOST:
+    if (session.scalar(select(func.count()).select_from(_keys(by.id, now).subquery())) or 0) >= KEYS_AT_MOST:
         raise Conflict("too_many", f"{KEYS_AT_MOST} keys at most; revoke one first")
 
 
-def keys_of(session: Session, user_id: int, now: datetime) -> list[DeviceToken]:
-    """Live API keys of a person, newest first."""
+def _keys(user_id: int, now: datetime) -> Select[DeviceToken]:
     query = select(DeviceToken).where(DeviceToken.user_id == user_id, DeviceToken.kind == "api", DeviceToken.revoked_at.is_(None))
-    live = query.where(DeviceToken.expires_at.is_(None) | (DeviceToken.expires_at > now))
-    return list(session.scalars(live.order_by(DeviceToken.id.desc()).limit(LISTED)))
+    return query.where(DeviceToken.expires_at.is_(None) | (DeviceToken.expires_at > now))
 
 
-def of_site(session: Session, site_id: int | None, kind: str | None) -> list[tuple[DeviceToken, str | None]]:
-    """Tokens of a site that are not revoked, paired devices and people's keys included, with the name of their person."""
-    query = select(DeviceToken, User.name).outerjoin(User, User.id == DeviceToken.user_id)
-    query = query.where(DeviceToken.site_id == site_id, DeviceToken.revoked_at.is_(None))
+def page_of_keys(session: Session, user_id: int, now: datetime, page: Mapping[str, Any]) -> Page[DeviceToken]:
+    """Live API keys of a person, newest first unless told otherwise."""
+    return page_of(session, _keys(user_id, now), ordering(page["sort"], SORTS, "-id"), page["limit"], page["offset"])
+
+
+def of_site(session: Session, site_id: int | None, kind: str | None, page: Mapping[str, Any]) -> Page[DeviceToken]:
+    """Tokens of a site that are not revoked, paired devices and people's keys included, newest first unless told otherwise."""
+    query = select(DeviceToken).where(DeviceToken.site_id == site_id, DeviceToken.revoked_at.is_(None))
     if kind is not None:
         query = query.where(DeviceToken.kind == kind)
-    return [(row, name) for row, name in session.execute(query.order_by(DeviceToken.id.desc()).limit(LISTED))]
+    return page_of(session, query, ordering(page["sort"], SORTS, "-id"), page["limit"], page["offset"])
 
 
 def get_token(session: Session, token_id: int, by: Principal) -> DeviceToken:

@@ -10,11 +10,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server import audit
+from server.errors import NotFound
 from server.job_table import TRAIN
 from server.models.jobs import BackgroundJob
 from server.models.ml import MLModelVersion
 from server.models.plant import Asset, Tag
-from server.store import assets, background
+from server.store import assets, background, snapshot_version
 from server.store.actor import SYSTEM, Person, need, sees_site
 from server.store.page import Page, page_of
 from server.timestamps import rfc3339
@@ -69,6 +70,48 @@ def finish(session: Session, job: BackgroundJob, model: dict[str, Any], at: date
     job.state, job.result = "done", {"model_version": version.id}
     new = {"asset": version.asset_id, "version": version.version, "by": job.created_by, "job": job.id, "windows": version.windows}
     audit.record(session, audit.Change("train", "ml_model_version", version.id, job.site_id, None, new), SYSTEM, at)
+
+
+def activate(session: Session, model_id: int, user: Person, now: datetime) -> MLModelVersion:
+    """Make a kept version the one that judges its asset; a second time changes nothing. Raises NotFound or Forbidden."""
+    row = _locked(session, model_id, user)
+    others = select(MLModelVersion).where(MLModelVersion.asset_id == row.asset_id, MLModelVersion.active, MLModelVersion.id != row.id)
+    before = session.scalars(others).all()
+    if row.active and not before:
+        return row
+    for other in before:
+        other.active = False
+    row.active = True
+    _switched(session, row, [other.version for other in before], user, now)
+    return row
+
+
+def deactivate(session: Session, model_id: int, user: Person, now: datetime) -> MLModelVersion:
+    """Take it out of judgement: the monitor's own model judges again."""
+    row = _locked(session, model_id, user)
+    if row.active:
+        row.active = False
+        _switched(session, row, [row.version], user, now)
+    return row
+
+
+def _locked(session: Session, model_id: int, user: Person) -> MLModelVersion:
+    need(user, "assets.write")
+    row = session.get(MLModelVersion, model_id)
+    asset = session.get(Asset, row.asset_id) if row is not None else None
+    if row is None or asset is None or asset.deleted_at is not None or not sees_site(user, asset.site_id):
+        raise NotFound("model", model_id)
+    assets.lock_asset(session, asset.id)
+    session.refresh(row)
+    return row
+
+
+def _switched(session: Session, row: MLModelVersion, before: list[int], user: Person, now: datetime) -> None:
+    session.flush()
+    site = session.get_one(Asset, row.asset_id).site_id
+    new = {"asset": row.asset_id, "active": row.version if row.active else None}
+    audit.record(session, audit.Change("activate", "ml_model_version", row.id, site, {"active": before}, new), user, now)
+    snapshot_version.bump(session, now, user.name)
 
 
 def list_models(session: Session, asset: Asset, *, limit: int, offset: int) -> Page[MLModelVersion]:

@@ -9,6 +9,7 @@ import pytest
 from server.database import Database
 from tests.server.small_plant import SmallPlant, build
 
+HISTORY = "raw_readings, late_readings, reading_chunks, history_keeps, reading_gaps"
 KEPT = {"counters", "plant_version"}  # the migration fills them
 
 
@@ -17,7 +18,7 @@ def emptied(database: Database) -> None:
     tables = ", ".join(sorted(set(database.metadata.tables) - KEPT))
     with database.engine.begin() as connection:
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")  # the audit trail refuses it otherwise
-        connection.exec_driver_sql(f"TRUNCATE {tables}, raw_readings, reading_gaps RESTART IDENTITY CASCADE")
+        connection.exec_driver_sql(f"TRUNCATE {tables}, {HISTORY} RESTART IDENTITY CASCADE")
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from realtime.events import AlertType, Because, Edge, Finding, Severity
+from server.models.fault_codes import FaultCode
 from server.models.people import User
-from server.models.plant import Area, Asset, AssetClass, FaultCode, Site, Source, Tag, TagLimit
+from server.models.plant import Area, Asset, AssetClass, Site, Source, Tag, TagLimit
 from server.models.work import Policy, Procedure, ProcedureVersion, Team
 from server.rules.roles import Role
 from server.store.actor import Actor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,12 +16,15 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
 from realtime.settings import Settings
-from server import audit, audit_chain, audit_files
+from server import audit, audit_chain, audit_files, audit_watch
 from server.audit import Change
 from server.audit_check import Report, verify
 from server.auth.principal import Principal
 from server.database import Database
 from server.models.audit import AuditLog
+from server.models.jobs import BackgroundJob
+from server.models.notifications import Notification
+from server.models.people import User
 from server.sealing import WHOLE_EVERY, Sealer
 from server.store.actor import SYSTEM, Actor
 from tests.server.small_plant import NOW, SmallPlant
@@ -315,6 +318,46 @@ def test_the_command_says_so(
         behind_the_trigger(session, "UPDATE audit_log SET actor = 'nobody' WHERE id = 3")
     assert audit.main(["verify"]) == 1
     assert "BROKEN" in capsys.readouterr().out
+
+
+def test_the_nightly_check_is_asked_for_once_and_found_on_health(
+    database: Database, plant: SmallPlant, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(database, plant, 5)
+    Sealer(database, audit_files.audit_key(settings), audit_files.head_path(settings)).run(NOW)
+    monkeypatch.setenv("DATABASE_URL", database.url)
+    monkeypatch.setenv("DATA_DIR", str(settings.data_dir))
+    night = datetime.now(UTC).replace(hour=audit_watch.HOUR, minute=1) + timedelta(days=1)
+    for _ in range(2):
+        with database.transaction() as session:
+            audit_watch.nightly(session, night)
+    with database.transaction() as session:
+        (job,) = session.query(BackgroundJob.id).filter(BackgroundJob.name == audit_watch.JOB).one()
+        before = audit_watch.state(session, settings, NOW)
+
+    audit_watch.run_job(job)
+
+    with database.transaction() as session:
+        found = audit_watch.state(session, settings, datetime.now(UTC))
+    assert (before["checked_at"], before["ok"]) == (None, None)
+    assert (found["ok"], found["sealed"], found["problems"]) == (True, 5, [])
+    assert found["anchor"]["seq"] == 5
+    assert 0 <= found["age_s"] < 3600
+
+
+def test_admins_are_told_of_a_trail_that_does_not_hold(database: Database, plant: SmallPlant, settings: Settings) -> None:
+    write(database, plant, 5)
+    Sealer(database, audit_files.audit_key(settings), audit_files.head_path(settings)).run(NOW)
+    with database.transaction() as session:
+        session.get_one(User, plant["manager"].id).role = "admin"
+        behind_the_trigger(session, "UPDATE audit_log SET actor = 'nobody' WHERE id = 3")
+
+    found = audit_watch.check(database, settings)
+
+    with database.transaction() as session:
+        told = session.query(Notification).filter(Notification.kind == "audit_broken").all()
+        assert [(one.user_id, "audit row 3" in one.body) for one in told] == [(plant["manager"].id, True)]
+    assert (found["ok"], "audit row 3" in found["problems"][0]) == (False, True)
 
 
 def test_the_key_is_a_private_file_that_outlives_the_secret(settings: Settings) -> None:

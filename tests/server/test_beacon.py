@@ -30,7 +30,7 @@ def heard(mqtt_url: str, mqtt_prefix: str) -> Iterator[list[str]]:
     client = mqtt.Client(CallbackAPIVersion.VERSION2)
     if parts.username:
         client.username_pw_set(unquote(parts.username), unquote(parts.password or ""))
-    client.on_message = lambda _client, _data, message: words.append(json.loads(message.payload)["status"])
+    client.on_message = lambda _client, _data, message: words.extend([json.loads(message.payload)["status"]] if message.payload else [])
     client.on_connect = lambda c, *_: c.subscribe(f"{mqtt_prefix}{TOPIC}", qos=1)
     client.connect(parts.hostname or "", parts.port or 1883)
     client.loop_start()

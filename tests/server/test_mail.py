@@ -21,6 +21,7 @@ from realtime.settings import Settings
 from server.database import Database
 from server.mail import Postman
 from server.models.mail import MailOutbox
+from server.models.notifications import ABOUT_DOWNTIME
 from server.models.people import User
 from server.store import mail, notifications, orders
 from server.store.mail import Enclosure, Letter
@@ -196,6 +197,20 @@ def test_mail_of_a_notification_leads_to_its_order(database: Database, plant: Sm
     postman(public_url="https://plant.example/").run()
 
     assert inbox.messages[0].get_content().replace("\r\n", "\n") == f"Assigned to you\n\nhttps://plant.example/orders/{order.number}\n"
+
+
+def test_mail_about_a_downtime_leads_to_it_and_other_mail_to_the_messages(
+    database: Database, plant: SmallPlant, inbox: Inbox, postman: Postmen
+) -> None:
+    with database.transaction() as session:
+        session.get_one(User, plant["benali"].id).email = "a.benali@plant.example"
+        for kind, title, group in (("downtime_reason", "P-1 stands: why?", f"{ABOUT_DOWNTIME}12"), ("warranty", "It ends soon", None)):
+            notifications.notify(session, [plant["benali"].id], Message(kind, title, group=group), NOW)
+
+    postman(public_url="https://plant.example/").run()
+
+    links = {mail["Subject"]: mail.get_content().split()[-1] for mail in inbox.messages}
+    assert links == {"P-1 stands: why?": "https://plant.example/downtimes/12", "It ends soon": "https://plant.example/messages"}
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:

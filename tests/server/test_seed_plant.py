@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from realtime.settings import load
 from server.database import Database
-from server.models.calibration import CalibrationRecord
+from server.demo import seed as demo
+from server.models.calibration import CalibrationRecord, MaintenanceRecord
 from server.models.parts import Part, StockLevel, StockMovement
+from server.models.people import User
 from server.models.plant import Asset, Instrument, Site, Tag
 from server.models.requests import FaultRequest
 from server.models.work import WorkOrder
 from server.rules.work_order import OrderState
-from server.seed.__main__ import Size, seed_plant
-from server.store import usage
+from server.seed.__main__ import Size, add_admin, seed_plant
+from server.store import maintenance_records, usage
 from tests.server.small_plant import NOW
 
 SMALL = Size(assets=40, orders=1500, seed=7)
@@ -85,3 +90,17 @@ def test_a_site_that_is_there_is_left_alone(seeded: Database) -> None:
 
     with seeded.transaction() as session:
         assert counted(session, Site) == 1
+
+
+def test_it_stands_beside_the_demo_plant(database: Database, tmp_path: Path) -> None:
+    settings = load({"DATA_DIR": str(tmp_path), "SIGHTLINE_ENV_FILE": "none"})
+    settings.run_dir.mkdir(parents=True)
+    with database.transaction() as session:
+        demo.seed(session, settings, (1, 2), NOW)
+        plant = seed_plant(session, "PLANT", Size(assets=10, orders=60, seed=7), NOW)
+        add_admin(session, plant, "once and only once")
+        number = maintenance_records.next_number(session)
+
+        assert session.scalar(select(MaintenanceRecord.id).where(MaintenanceRecord.number == number)) is None
+        assert set(session.scalars(select(Site.code))) >= {"PLANT", "DEMO"}
+        assert session.scalars(select(User.role).where(User.employee_number == "PLANT-admin")).one() == "admin"

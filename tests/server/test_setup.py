@@ -91,7 +91,7 @@ def test_plant_snapshot_is_published_whole(demo: dict[str, str]) -> None:
 def test_history_reaches_back_48_hours_and_up_to_now(demo: dict[str, str]) -> None:
     snapshot = bus_of(demo).config()
     assert snapshot is not None
-    numbers = [t.id for t in snapshot.tags if t.kind == "f64"]
+    numbers = [t.id for t in snapshot.tags if t.kind == "f64" and t.role != "command"]  # nobody asked for anything in the past
 
     span = {tag: (first, last) for tag, first, last in rows(demo, "SELECT tag, min(t), max(t) FROM raw_readings GROUP BY tag")}
 
@@ -212,7 +212,7 @@ def test_removing_the_demo_leaves_no_trace_but_the_audit_and_the_admin(demo: dic
 
     assert done.returncode == 0, done.stderr
     left = {name: n for name, n in counts(demo).items() if n}
-    for kept in ("alembic_version", "audit_log", "counters", "outbox", "plant_version"):
+    for kept in ("alembic_version", "audit_log", "counters", "history_state", "outbox", "plant_version"):
         left.pop(kept, None)
     assert left == {"users": 1, "sites": 1}
     assert rows(demo, "SELECT s.demo FROM users u JOIN sites s ON s.id = u.site_id WHERE u.employee_number = 'admin'") == [(False,)]
@@ -251,7 +251,7 @@ def test_simulator_and_seed_speak_of_the_same_tags() -> None:
         assert seeded[name].unit == signal.unit
         assert seeded[name].top == signal.top
     statistics = {f"{signals.PLATE}.{s}" for s in ("min", "max", "mean", "std")}
-    assert set(seeded) == {*simulated, *signals.PRESS_STATE, signals.PLATE, *statistics}
+    assert set(seeded) == {*simulated, *signals.PRESS_STATE, signals.PLATE, *statistics, "PL-1.maint_request"}
 
 
 def test_default_drift_stays_inside_the_limits_and_overheating_leaves_them() -> None:
@@ -269,7 +269,7 @@ def test_addresses_of_the_seed_can_be_parsed() -> None:
     for asset in plant.assets():
         for tag in asset.tags:
             if tag.source == "press-s7":
-                assert s7.parse(tag.address).db == 10
+                assert s7.parse(tag.address).db == (0 if tag.role == "command" else 10)
             elif tag.address:
                 assert opcua.parse(tag.address).uri == "urn:sightline:demo:dmls"
 

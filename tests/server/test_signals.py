@@ -166,9 +166,26 @@ def test_lost_entries_of_the_bus_are_an_alarm_that_stays_until_a_person_saw_it(d
         assert "readings.3" in alert.message
 
 
+def test_a_spool_that_outgrows_its_quota_is_an_alert_that_ends_with_it(database: Database, plant: SmallPlant) -> None:
+    def conditions(session: Session) -> dict[str, str]:
+        return dict(session.execute(select(AlertRecord.code, AlertRecord.condition)).all())  # type: ignore[arg-type]
+
+    with database.transaction() as session:
+        send(session, SignalName.SPOOL, NOW_MS, source="press-s7", state="thinning", detail="2048 of 2048 MB used")
+        assert conditions(session) == {"spool_thinning:press-s7": "active"}
+        send(session, SignalName.SPOOL, NOW_MS + 1000, source="press-s7", state="dropping", detail="still")
+        send(session, SignalName.SPOOL, NOW_MS + 2000, source="press-s7", state="ok", detail="")
+        send(session, SignalName.SPOOL, NOW_MS + 3000, source="press-s7", state="damaged", detail="set aside")
+
+        assert conditions(session) == {f"spool_{name}:press-s7": "returned" for name in ("thinning", "dropping", "damaged")}
+        assert all("press-s7" in alert.message for alert in session.scalars(select(AlertRecord)))
+
+
 @pytest.mark.parametrize(
     ("name", "data"),
     [
+        (SignalName.SPOOL, {"source": "nowhere", "state": "ok"}),
+        (SignalName.SPOOL, {"source": "press-s7"}),
         (SignalName.SOURCE_LOST, {"source": "nowhere"}),
         (SignalName.SOURCE_LOST, {}),
         (SignalName.STATE_OBSERVED, {"asset": 999_999, "operating": "running", "fault_code": None}),

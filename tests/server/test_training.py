@@ -24,8 +24,8 @@ from server.errors import Forbidden
 from server.job_table import JOBS, TRAIN
 from server.models.audit import AuditLog
 from server.models.jobs import BackgroundJob
-from server.models.ml import MLModelVersion
-from server.models.plant import Asset, Baseline, Tag
+from server.models.ml import Baseline, MLModelVersion
+from server.models.plant import Asset, Tag
 from server.signals import fold_signal
 from server.store import background, snapshot, training
 from server.timestamps import from_ms, utc_now

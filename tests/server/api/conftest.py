@@ -11,7 +11,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import create_app
 from realtime import snapshot
 from realtime.settings import Settings
 from realtime.snapshot import Snapshot
@@ -21,6 +20,7 @@ from server.models.feed import DeviceToken
 from server.models.people import User
 from server.models.plant import Area, Asset, Site, Source, Tag
 from server.services import Services
+from tests.web_app import web_app
 
 PASSWORD = "a long enough secret"
 _HASH = hash_password(PASSWORD)
@@ -43,11 +43,7 @@ class Plant:
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
     """The whole web application on this module's database and this test's bus."""
-    made = create_app(settings)
-    yield made
-    services: Services = made.extensions["sightline"]
-    services.database.close()
-    services.bus.client.close()
+    yield from web_app(settings)
 
 
 @pytest.fixture

@@ -228,3 +228,17 @@ def test_a_code_has_one_owner_and_one_meaning(client: FlaskClient, plant: Plant,
     assert [answer.status_code for answer in answers] == [409, 422, 422, 422]
     assert client.delete(f"/api/fault-codes/{first.json['id']}", headers=headers).status_code == 204
     assert client.post("/api/fault-codes", json=body, headers=headers).status_code == 201
+
+
+def test_every_list_of_a_shipped_class_is_taken_back_as_it_was_read(client: FlaskClient, pump: Any, bearer: LogIn) -> None:
+    headers = bearer("manager")
+    for name in library.presets():
+        assert client.post(f"/api/classes/presets/{name}", headers=headers).status_code == 200
+
+    wrong = []
+    for row in client.get("/api/classes?limit=500", headers=headers).json["items"]:
+        for part in ("tags", "plans", "procedures", "bom"):
+            answer = client.patch(f"/api/classes/{row['id']}", json={part: row[part] or []}, headers=headers)
+            wrong += [] if answer.status_code == 200 else [(row["name"], part, answer.text[:200])]
+
+    assert wrong == []

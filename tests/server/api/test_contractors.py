@@ -8,9 +8,12 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 from sqlalchemy import select, update
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
 
 from server.models.audit import AuditLog
 from server.models.people import ContractorLink, User
+from server.models.work import Procedure, ProcedureVersion, WorkOrder
 from server.services import Services
 from tests.server.api.callers import an_order, bearer
 from tests.server.api.conftest import LogIn, Plant
@@ -60,6 +63,65 @@ def test_the_holder_works_the_order_from_start_to_completion(
         rows = session.scalars(select(AuditLog).where(AuditLog.actor == "J. Dupont (ACME)", AuditLog.thing == "work_order")).all()
     assert {row.action for row in rows} >= {"start", "complete"}
     assert {row.actor_kind for row in rows} == {"contractor"}
+
+
+PHOTO_STEPS = [{"id": "s1", "n": 1, "k": "photo", "t": "Take a photo of the coupling", "must": True}]
+
+
+def in_hand(client: FlaskClient, services: Services, planner: dict[str, str], order: str) -> dict[str, str]:
+    """A link whose order is in work and has one step, a photo."""
+    holder = bearer(str(make(client, planner, order)["token"]))
+    with services.database.transaction() as session:
+        row = session.scalars(select(WorkOrder).where(WorkOrder.number == order)).one()
+        procedure = Procedure(code=f"P-{order}", title="Photo", site_id=row.site_id)
+        session.add(procedure)
+        session.flush()
+        version = ProcedureVersion(procedure_id=procedure.id, version=1, steps=PHOTO_STEPS)
+        session.add(version)
+        session.flush()
+        row.procedure_version_id = version.id
+    assert client.post("/api/contract/actions/start", headers=holder).status_code == 200
+    return holder
+
+
+def photo(colour: str = "red", size: int = 8) -> dict[str, tuple[BytesIO, str, str]]:
+    picture = BytesIO()
+    Image.new("RGB", (size, size), colour).save(picture, "PNG")
+    return {"file": (BytesIO(picture.getvalue()), "step.png", "image/png")}
+
+
+def test_the_holder_answers_a_photo_step_with_a_photo_of_this_order_only(
+    client: FlaskClient, planner: dict[str, str], order: str, services: Services, plant: Plant
+) -> None:
+    holder = in_hand(client, services, planner, order)
+    with services.database.transaction() as session:
+        another = an_order(session, plant.site, plant.asset_id).number
+    foreign = in_hand(client, services, planner, another)
+
+    theirs = client.post("/api/contract/step-photos", data=photo("blue"), headers=foreign).json["id"]
+    mine = client.post("/api/contract/step-photos", data=photo(), headers=holder)
+    wrong = [client.post("/api/contract/steps/s1", json={"media": media}, headers=holder) for media in ([], [theirs], [10**9])]
+    right = client.post("/api/contract/steps/s1", json={"media": [mine.json["id"]]}, headers=holder)
+
+    assert (mine.status_code, mine.json["w"]) == (201, 8)
+    assert [(answer.status_code, answer.json["errors"][0]["field"]) for answer in wrong] == [(422, "media")] * 3
+    assert right.status_code == 200, right.text
+    done = client.get("/api/contract/steps", headers=holder).json["steps"][0]
+    assert (done["done"], done["answer"]["media"]) == (True, [mine.json["id"]])
+
+
+def test_what_is_no_picture_or_too_big_is_refused(client: FlaskClient, planner: dict[str, str], order: str, services: Services) -> None:
+    holder = in_hand(client, services, planner, order)
+    sizes = (b"no picture", b"0" * (6 * 1024 * 1024))
+    bodies = [encode_multipart({"file": FileStorage(BytesIO(content), "step.png", content_type="image/png")}) for content in sizes]
+
+    answers = [
+        client.post("/api/contract/step-photos", data=body, headers=holder, content_type=f"multipart/form-data; boundary={boundary}")
+        for boundary, body in bodies
+    ]
+
+    assert [answer.status_code for answer in answers] == [415, 413]
+    assert client.post("/api/contract/step-photos", data=photo()).status_code == 401
 
 
 @pytest.mark.parametrize("action", ["assign", "verify", "cancel", "reopen", "approve", "nothing"])

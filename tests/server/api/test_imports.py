@@ -72,6 +72,25 @@ def test_a_dry_run_lists_every_bad_row_with_column_and_reason_and_stores_nothing
         assert session.scalar(select(func.count(AuditLog.id))) == audited
 
 
+def test_a_row_tells_all_its_faults_at_once(client: FlaskClient, plant: Plant, bearer: LogIn) -> None:
+    headers = bearer("planner")
+    assets = (
+        "code,name,area,class,parent,criticality,purchase_cost,installed_on\n"
+        "a/b,Bad,Nowhere,nothing,nobody,huge,-5,yesterday\n"
+        "Z1,Good,Utilities,,Z2,low,1,\n"
+        "Z2,Bad place,Nowhere,,,low,1,\n"
+    )
+    instruments = "tag,asset,name,type,area,range_low,range_high\n,nobody,,,Nowhere,9,1\n"
+
+    told = send(client, headers, assets).json["errors"]
+    others = send(client, headers, instruments, kind="instruments").json["errors"]
+
+    first = ["area", "class", "code", "criticality", "installed_on", "parent", "purchase_cost"]
+    assert [(row["line"], row["column"]) for row in told] == [*((2, name) for name in first), (4, "area")]
+    assert [row["column"] for row in others] == ["area", "asset", "name", "range_high", "tag", "type"]
+    assert all(row["reason"] for row in [*told, *others])
+
+
 def test_one_bad_row_keeps_all_of_them_out(client: FlaskClient, services: Services, plant: Plant, bearer: LogIn) -> None:
     answer = send(client, bearer("planner"), BAD, dry_run="false")
 
@@ -130,6 +149,7 @@ def test_instruments_are_taken_and_named_by_line_when_bad(client: FlaskClient, s
 
     assert [(row["line"], row["column"]) for row in preview["errors"]] == [
         (3, "calibration_interval_days"),
+        (3, "type"),
         (4, "asset"),
         (5, "range_high"),
     ]

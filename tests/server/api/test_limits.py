@@ -157,3 +157,20 @@ def test_who_was_slower_is_told(client: FlaskClient, plant: Plant, bearer: LogIn
 
     assert client.patch(address, json={"value": 6.0}, headers={**headers, "If-Match": seen}).status_code == 412
     assert client.get(address, headers=headers).json["value"] == 7.0
+
+
+def test_a_limit_without_deadband_and_delay_gets_those_of_the_range(client: FlaskClient, plant: Plant, bearer: LogIn) -> None:
+    headers = bearer("manager")
+    limits = [{"side": "low", "value": 1.0}]
+    ranged = {"tag": plant.tag, "range_low": 0.0, "range_high": 16.0, "limits": limits}
+    without = added(client, plant, headers).json
+    assert client.put("/api/tags", json=[ranged], headers=headers).status_code == 200
+    put = client.get(f"/api/tags/{plant.tag_id}/limits", headers=headers).json["items"]
+    again = client.put("/api/tags", json=[ranged], headers=headers).json
+
+    own = added(client, plant, headers, deadband=0.1, on_delay_s=0).json
+    filled = added(client, plant, headers, value=9.0).json
+
+    assert (without["deadband"], without["on_delay_s"]) == (0.0, 0.0)
+    assert [(row["deadband"], row["on_delay_s"]) for row in [*put, own, filled]] == [(0.32, 30.0), (0.1, 0.0), (0.32, 30.0)]
+    assert again["unchanged"] == [plant.tag]

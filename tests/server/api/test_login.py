@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from server.auth import throttle
+from server.auth.identity import of_user
 from server.models.people import User
 from server.services import Services
 from tests.server.api.conftest import PASSWORD, LogIn, Plant
@@ -176,6 +177,40 @@ def test_the_first_login_with_a_printed_password_must_change_it(browser: FlaskCl
     answer = browser.get("/mine")
 
     assert (answer.status_code, answer.headers["Location"]) == (302, "/account/password")
+
+
+def test_until_it_is_changed_a_given_password_opens_the_own_account_only(
+    app: Flask, client: FlaskClient, services: Services, plant: Plant, bearer: LogIn
+) -> None:
+    change(services, plant.people["admin"], must_change_password=True)
+    headers = bearer("admin")
+
+    refused = [client.get("/api/assets", headers=headers), client.post("/api/users", json={}, headers=headers)]
+
+    assert [(answer.status_code, answer.json["code"]) for answer in refused] == [(403, "password_change_needed")] * 2
+    assert set(client.get("/api/health", headers=headers).json) == {"status"}
+    token = headers["Authorization"].removeprefix("Bearer ")
+    assert app.extensions["sightline.doors"].authenticate({}, {"token": token}) is None
+    assert client.get("/api/auth/me", headers=headers).json["must_change_password"] is True
+    body = {"old_password": PASSWORD, "password": NEW}
+    assert client.post("/api/auth/password", json=body, headers=headers).status_code == 204
+    answer = client.post("/api/auth/login", json={"employee_number": plant.people["admin"], "password": NEW})
+    fresh = {"Authorization": f"Bearer {answer.json['access_token']}"}
+    assert client.get("/api/assets", headers=fresh).status_code == 200
+
+
+def test_a_cookie_with_a_given_password_does_not_reach_the_api(browser: FlaskClient, services: Services, plant: Plant) -> None:
+    change(services, plant.people["technician"], must_change_password=True)
+
+    assert browser.get("/api/assets").json["code"] == "password_change_needed"
+
+
+def test_the_password_that_set_up_printed_is_changed_at_the_pages() -> None:
+    printed = of_user(User(id=1, employee_number="admin", role="admin", granted=[], session_epoch=0, must_change_password=True))
+    given = of_user(User(id=1, employee_number="admin", role="admin", granted=[], session_epoch=1, must_change_password=True))
+
+    assert (printed.is_held_back(by_cookie=False), printed.is_held_back(by_cookie=True)) == (False, True)
+    assert given.is_held_back(by_cookie=False)
 
 
 def test_a_page_sends_a_stranger_to_the_login_and_back(client: FlaskClient) -> None:

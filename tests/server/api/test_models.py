@@ -7,9 +7,11 @@ from sqlalchemy import select
 
 from realtime.bus import now_ms
 from realtime.events import Signal, SignalName
+from server.models.audit import AuditLog
 from server.models.jobs import BackgroundJob
 from server.services import Services
 from server.signals import fold_signal
+from server.store import snapshot
 from tests.server.api.conftest import LogIn, Plant
 
 DESCRIPTION = {"feature_set": "ten-1", "windows": 120, "contamination": 0.05, "detectors": ["forest"], "trees": 50}
@@ -79,3 +81,32 @@ def test_what_is_not_of_ones_own_site_is_not_there_and_without_the_right_it_is_r
     assert client.get("/api/ml/models/a/b", headers=headers).status_code == 404
     assert client.post(f"/api/ml/train/{plant.tag}", headers=bearer("viewer")).status_code == 403
     assert client.post(f"/api/ml/train/{plant.tag}").status_code == 401
+
+
+def test_a_kept_version_is_activated_and_reaches_the_monitor_with_the_plant(
+    client: FlaskClient, bearer: LogIn, plant: Plant, services: Services
+) -> None:
+    headers = bearer("manager")
+    ids = []
+    for _ in range(2):
+        report(
+            services, client.post(f"/api/ml/train/{plant.tag}", headers=headers).json["id"], done=1, message="trained", model=DESCRIPTION
+        )
+        ids.append(client.get(f"/api/ml/models/{plant.tag}", headers=headers).json["items"][0]["id"])
+
+    def active() -> list[int]:
+        with services.database.transaction() as session:
+            return [model.version for model in snapshot.build(session, services.clock()).active_models if model.asset == plant.asset_id]
+
+    steps = []
+    for id_, method in ((ids[0], "post"), (ids[1], "post"), (ids[1], "post"), (ids[1], "delete")):
+        answer = getattr(client, method)(f"/api/ml/models/{id_}/activate", headers=headers)
+        steps.append((answer.status_code, answer.json["active"], active()))
+
+    assert steps == [(200, True, [1]), (200, True, [2]), (200, True, [2]), (200, False, [])]
+    assert client.post(f"/api/ml/models/{ids[0]}/activate", headers=bearer("viewer")).status_code == 403
+    assert client.post("/api/ml/models/999999/activate", headers=headers).status_code == 404
+    with services.database.transaction() as session:
+        query = select(AuditLog).where(AuditLog.action == "activate", AuditLog.thing_id.in_(ids)).order_by(AuditLog.id)
+        told = [(row.old, row.new["active"]) for row in session.scalars(query) if row.new]
+    assert told == [({"active": []}, 1), ({"active": [1]}, 2), ({"active": [2]}, None)]

@@ -213,6 +213,15 @@ def test_a_template_makes_orders(client: FlaskClient, bearer: LogIn, plant: Plan
     assert client.get("/api/order-templates", headers=planner).json["total"] == 0
 
 
+def test_the_words_of_a_template_name_the_asset(client: FlaskClient, bearer: LogIn, plant: Plant) -> None:
+    template = {"name": "Grease it", "title": "Grease {asset}", "description": "Stop {asset} first.", "type": "preventive"}
+    url = client.post("/api/order-templates", json=template, headers=bearer("planner")).headers["Location"]
+
+    order = client.post(f"{url}/orders", json={"asset": plant.asset}, headers=bearer("technician")).json
+
+    assert (order["title"], order["description"]) == (f"Grease {plant.asset}", f"Stop {plant.asset} first.")
+
+
 def test_comments_time_and_links_of_an_order(client: FlaskClient, bearer: LogIn, opened: Any) -> None:
     first, second = opened("One"), opened("Two")
     url, technician = f"/api/work-orders/{first['id']}", bearer("technician")
@@ -228,6 +237,7 @@ def test_comments_time_and_links_of_an_order(client: FlaskClient, bearer: LogIn,
     time = client.get(f"{url}/labour", headers=technician).json
     assert (time["items"][0]["cost"], time["sum"]) == (25.0, {"minutes": 30, "cost": 25.0})
     shown = client.get(url, headers=technician).json
+    assert shown["labour_min"] == 30
     assert (shown["cost"]["labour"], shown["links"][0]["order"]["number"]) == (25.0, second["number"])
     assert client.delete(f"{url}/links/{linked.json['id']}", headers=technician).status_code == 204
     assert client.delete(f"{url}/labour/{worked.json['id']}", headers=technician).status_code == 204
@@ -254,7 +264,7 @@ def test_the_printed_order_has_safety_steps_parts_and_three_sign_offs(
         code = procedure.code
     order, technician = opened("Replace the seal <b>", procedure=code, team="Mechanics"), bearer("technician")
     act(client, technician, order, "start")
-    client.post(f"/api/work-orders/{order['id']}/steps/s1", json={}, headers=technician)
+    client.post(f"/api/work-orders/{order['id']}/steps/s1", json={"value": True}, headers=technician)
     signature = {"name": "T. Technician", "strokes": [[[0.1, 0.5], [0.5, 0.2], [0.9, 0.6]]]}
     done = act(client, technician, order, "complete", notes="New seal", parts=[{"sku": "SEAL-9", "qty": 2}], signature=signature)
     assert (done.status_code, done.json["signature"]["name"]) == (200, "T. Technician")
@@ -271,6 +281,7 @@ def test_the_printed_order_has_safety_steps_parts_and_three_sign_offs(
         "REQUIRED",
         "It may start",
         "Lock the pump",
+        "done",
         "4 .. 6 bar",
         "SEAL-9",
         "New seal",
@@ -279,6 +290,7 @@ def test_the_printed_order_has_safety_steps_parts_and_three_sign_offs(
         "T. Technician",
     ):
         assert wanted in text, wanted
+    assert "True" not in text
 
 
 def test_what_hangs_on_an_order_of_another_site_is_not_there(

@@ -9,7 +9,7 @@ import tracemalloc
 import zlib
 from base64 import a85decode
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +18,8 @@ import pytest
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
+from reportlab.lib.pagesizes import A4
+from reportlab.pdfbase.pdfmetrics import stringWidth
 
 from server.api.exports import download
 from server.export import pdf
@@ -180,6 +182,55 @@ def test_a_pdf_shows_marks_as_text_and_bears_long_words() -> None:
     made = pdf_bytes(table({"name": "<b>&amp; <script>" + "x" * 5000}, {"name": None}))
 
     assert {"<", "&", ";", ">"} <= set(letters(made))
+
+
+def test_no_word_of_a_wide_report_breaks() -> None:
+    labels = (
+        "Number",
+        "Title",
+        "Machine",
+        "Area",
+        "Type",
+        "Priority",
+        "Status",
+        "Assigned to",
+        "Opened",
+        "Due",
+        "Promised",
+        "Completed",
+        "Late",
+    )
+    columns = tuple(Column(label.lower(), label, "time" if n in {8, 9, 10, 11} else "text") for n, label in enumerate(labels))
+    texts = ("WO-2026-000123", "Replace the gearbox and align the coupling of the conveyor", "A1-PACK-CONV-01", "Packaging", "corrective")
+    row: dict[str, Any] = dict(zip((column.key for column in columns), (*texts, "emergency", "in_progress", "Administrator"), strict=False))
+    row |= {column.key: datetime(2026, 11, 21, 10, tzinfo=UTC) for column in columns if column.kind == "time"}
+
+    laid: Any
+    (laid,) = pdf.table_flowables(Table("Orders", columns, [row]), wide=True)
+
+    for line in laid._cellvalues:
+        for width, paragraph in zip(laid._colWidths, line, strict=True):
+            style, words = paragraph.style, paragraph.getPlainText().split()
+            assert max((stringWidth(word, style.fontName, style.fontSize) for word in words), default=0) <= width - 2 * pdf.SIDE, words
+    assert sum(laid._colWidths) == pytest.approx(A4[1] - 2 * pdf.MARGIN)
+    assert laid._colWidths[1] == max(laid._colWidths)  # the title, the longest text
+
+
+def test_one_endless_word_takes_only_what_the_others_leave() -> None:
+    laid: Any
+    (laid,) = pdf.table_flowables(table({"name": "x" * 300, "flow": 1.5, "cost": 100}))
+
+    assert min(laid._colWidths[1:]) > stringWidth("(m³/h)", pdf.BOLD, 7)
+    assert sum(laid._colWidths) == pytest.approx(A4[0] - 2 * pdf.MARGIN)
+
+
+def test_identifiers_are_words_on_paper_and_stay_identifiers_for_programs() -> None:
+    made: Any
+    states = Table("Orders", (Column("status", "Status", "word"),), [{"status": "in_progress"}, {"status": None}])
+    (made,) = pdf.table_flowables(states)
+
+    assert [line[0].getPlainText() for line in made._cellvalues] == ["Status", "In progress", ""]
+    assert lines(csv_bytes(states))[1] == ["in_progress"]
 
 
 def test_an_empty_table_is_a_pdf_too() -> None:

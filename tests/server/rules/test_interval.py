@@ -46,8 +46,8 @@ def test_the_interval_ends_where_the_error_uses_up_its_share_of_the_tolerance() 
 
     assert found is not None
     assert found.days == int(0.8 * 0.5 / 0.4 * DAYS_PER_YEAR)
-    steps = {step.text.split(":")[0].split(" from ")[0]: step.value for step in found.steps}
-    assert (steps["Drift rate"], steps["Room for drift"], steps["Proposed interval"]) == (0.4, 0.4, found.days)
+    steps = {step.code: step.value for step in found.steps}
+    assert (steps["drift_last_pair"], steps["room"], steps["proposed"]) == (0.4, 0.4, found.days)
 
 
 @pytest.mark.parametrize(

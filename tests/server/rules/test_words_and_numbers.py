@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -12,8 +12,8 @@ from realtime.events import AlertType, Severity
 from server.rules import health
 from server.rules.asset import Maintenance, maintenance_of
 from server.rules.health import Trouble
-from server.rules.priorities import Priority, parse, priority_for, time_left
-from server.rules.roles import ALL_RIGHTS, CONTRACT, RIGHTS, Role, may
+from server.rules.priorities import Priority, parse, priority_for, promised, time_left
+from server.rules.roles import ALL_RIGHTS, CONTRACT, GRANTED, RIGHTS, Role, may
 from server.rules.wording import TITLE_MAX, Subject, message, number, order_title
 from server.rules.work_order import OrderState
 from server.timestamps import day_of
@@ -76,6 +76,13 @@ def test_what_is_more_urgent_is_due_earlier_and_old_words_are_understood() -> No
     assert (parse("medium"), parse("URGENT"), parse("soon")) == (Priority.NORMAL, Priority.URGENT, None)
 
 
+@pytest.mark.parametrize(("hours", "left"), [(None, timedelta(hours=8)), (0.5, timedelta(minutes=30)), (72, timedelta(days=3))])
+def test_an_order_is_promised_by_its_sites_hours_or_the_usual_time(hours: float | None, left: timedelta) -> None:
+    friday_night = datetime(2026, 3, 27, 23, 50, tzinfo=UTC)
+
+    assert promised(friday_night, Priority.HIGH, hours) == friday_night + left
+
+
 @given(st.lists(st.sampled_from(AlertType)))
 def test_health_falls_with_trouble_and_adds_up(types: list[AlertType]) -> None:
     judged = health.judge([Trouble(type_, "text") for type_ in types])
@@ -105,8 +112,8 @@ def test_maintenance_state_follows_the_orders(orders: set[OrderState], waiting: 
     assert maintenance_of(orders, corrective_waiting=waiting) is state
 
 
-def test_every_right_but_a_contractors_belongs_to_the_admin_and_a_misspelt_one_to_nobody() -> None:
-    assert RIGHTS[Role.ADMIN] == ALL_RIGHTS - CONTRACT
+def test_every_right_but_a_contractors_and_given_ones_belongs_to_the_admin_and_a_misspelt_one_to_nobody() -> None:
+    assert RIGHTS[Role.ADMIN] == ALL_RIGHTS - CONTRACT - GRANTED
     with pytest.raises(KeyError):
         may(Role.ADMIN, "orders.wrok")
 

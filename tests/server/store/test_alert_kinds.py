@@ -30,5 +30,5 @@ def test_a_finding_is_an_alert_of_its_type_and_severity_with_its_source(
         row = alert_of(session)
 
         assert (row.type, row.severity, row.origin, row.detector) == (str(type_), str(severity), origin, detector)
-        listed = alerts.list_alerts(session, site=plant.site, watch=row.watch)
+        listed = alerts.list_alerts(session, site=plant.site, which="watch" if row.watch else "announced")
         assert [one.id for one in listed.items] == [row.id]

@@ -160,7 +160,7 @@ def test_what_only_a_model_says_goes_to_the_watch_list_and_nobody_is_told(
         assert alert_of(session).watch
         assert fact_names(session) == []
         assert alerts.list_alerts(session, site=plant.site).total == 0
-        assert alerts.list_alerts(session, site=plant.site, watch=True).total == 1
+        assert alerts.list_alerts(session, site=plant.site, which="watch").total == 1
 
 
 def test_a_person_may_take_a_finding_off_the_watch_list(database: Database, plant: SmallPlant) -> None:
@@ -194,7 +194,11 @@ def test_maintenance_mode_holds_new_alerts_back_and_tells_those_that_stay(databa
         fold(session, finding(plant, key="stuck:1", **stuck))
         fold(session, finding(plant, key="noise:1", **{**stuck, "detector": "noise", "code": "noise"}))
         fold(session, finding(plant, "close", NOW_MS + 3000, key="noise:1", **{**stuck, "detector": "noise", "code": "noise"}))
-        assert fact_names(session)[len(before) :] == ["alert.resolved"]  # the noise came and went with the work
+        # the noise came and went with the work
+        assert fact_names(session)[len(before) :] == ["alert.suppressed", "alert.suppressed", "alert.resolved"]
+        held = alerts.list_alerts(session, site=plant.site, active=True, which="suppressed")
+        assert [(alert.code, alert.suppressed) for alert in held.items] == [("stuck", "maintenance")]
+        assert "stuck" not in {alert.code for alert in alerts.list_alerts(session, site=plant.site, active=True).items}
 
         assert conditions.unsuppress(session, NOW) == []
         orders.act(session, order.id, "cancel", plant["manager"], NOW, reason="wrong pump")
@@ -202,6 +206,8 @@ def test_maintenance_mode_holds_new_alerts_back_and_tells_those_that_stay(databa
         pursuit.pursue_held_back(session, told[0], NOW, PROOF_S)
 
         assert [alert.code for alert in told] == ["stuck"]
+        assert fact_names(session).count("alert.suppressed") == 3
+        assert alerts.list_alerts(session, site=plant.site, which="suppressed", active=True).total == 0
         assert session.scalars(select(WorkOrder.title).order_by(WorkOrder.id)).all()[-1] == "Check sensor M2.temperature (stuck)"
 
 

@@ -83,6 +83,7 @@ def test_a_failed_item_opens_one_follow_up_whatever_comes_after(database: Databa
         assert order.number in made.description
         (shown,) = order_links.of_order(session, order)
         assert (shown["direction"], shown["kind"], shown["step"], shown["order"]["number"]) == ("in", "follow_up", "c2", made.number)
+        assert shown["step_text"] == "Oil level"
 
 
 def test_every_failed_check_of_an_inspection_opens_one_and_what_passed_opens_none(database: Database, plant: SmallPlant) -> None:

@@ -19,9 +19,10 @@ from server.errors import Conflict, Forbidden, Invalid
 from server.models.audit import AuditLog
 from server.models.calibration import MaintenanceRecord
 from server.models.interventions import Intervention
+from server.models.maintenance import MaintenanceWindow
 from server.models.notifications import Notification
 from server.models.outbox import Outbox
-from server.models.plant import Asset, MaintenanceWindow
+from server.models.plant import Asset
 from server.models.work import ProofWindow, WorkOrder
 from server.rules.work_order import TRANSITIONS, OrderAction, OrderState
 from server.store import interventions, orders, taxonomy

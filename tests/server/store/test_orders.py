@@ -14,9 +14,10 @@ from server.database import Database
 from server.errors import Conflict, Forbidden, Invalid, NotFound
 from server.models.audit import AuditLog
 from server.models.calibration import MaintenanceRecord
+from server.models.maintenance import MaintenanceWindow
 from server.models.notifications import Notification
 from server.models.outbox import Outbox
-from server.models.plant import Asset, MaintenanceWindow
+from server.models.plant import Asset
 from server.models.work import Policy, Procedure, ProcedureVersion, ProofWindow, StepEvent, WorkOrder
 from server.rules.work_order import TRANSITIONS, OrderAction, OrderState
 from server.store import alerts, orders, procedures, steps

@@ -187,6 +187,19 @@ def test_skipping_needs_a_reason_moves_on_and_is_audited(database: Database, pla
             plans.skip(session, made, "M2", "no right", plant["benali"], NOW)
 
 
+def test_skipping_ahead_of_a_meter_moves_on_by_its_hours(database: Database, plant: SmallPlant) -> None:
+    with database.transaction() as session:
+        meter = meters.create(session, {"asset": "M2", "kind": "run_hours", "source": "manual", "value": 4000}, plant["manager"], NOW)
+        made = plan(session, plant, triggers=[{"kind": "run_hours", "every": 500.0}], schedule="floating")
+        meters.read(session, meter, {"value": 4300}, plant["manager"], at(11, 28))
+        targets = []
+        for _ in range(2):
+            targets.append(plan_views.forecast(session, made, at(11, 28))[0]["target"])
+            plans.skip(session, made, "M2", "the line is closed", plant["manager"], at(11, 28))
+
+        assert targets == [4500, 5000]
+
+
 def test_a_floating_plan_with_an_open_order_is_not_skipped(database: Database, plant: SmallPlant) -> None:
     with database.transaction() as session:
         made = plan(session, plant, schedule="floating")

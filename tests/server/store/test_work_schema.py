@@ -21,6 +21,8 @@ OURS = {
     "order_labour",
     "order_links",
     "order_templates",
+    "policies",
+    "sla_hours",
     "fault_terms",
     "interventions",
 }

@@ -1,0 +1,26 @@
+"""What a limit has that nobody gave it (S2-R10)."""
+
+from __future__ import annotations
+
+import pytest
+
+from server.rules import limit_defaults
+
+
+@pytest.mark.parametrize(
+    ("told", "low", "high", "deadband", "on_delay_s"),
+    [
+        ({}, 0.0, 16.0, 0.32, 30.0),
+        ({}, -20.0, 80.0, 2.0, 30.0),
+        ({"deadband": 0.0, "on_delay_s": 0.0}, 0.0, 16.0, 0.0, 0.0),
+        ({"deadband": 0.5, "on_delay_s": None}, 0.0, 16.0, 0.5, 30.0),
+        ({}, None, 16.0, 0.0, 0.0),
+        ({}, 16.0, 16.0, 0.0, 0.0),
+    ],
+)
+def test_a_limit_gets_two_percent_of_the_span_and_thirty_seconds(
+    told: dict[str, float | None], low: float | None, high: float | None, deadband: float, on_delay_s: float
+) -> None:
+    found = limit_defaults.filled({"side": "high", "value": 9.0, **told}, low, high)
+
+    assert (found["deadband"], found["on_delay_s"], found["value"]) == (deadband, on_delay_s, 9.0)
