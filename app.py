@@ -22,7 +22,9 @@ if __name__ == "__main__":
 from dataclasses import dataclass
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
+import ar_feed.plant
 import ar_feed.push
 import ar_feed.routes
 import server.api.routes
@@ -59,16 +61,14 @@ def create_app(settings: Settings) -> Flask:
 
 def create_web(settings: Settings) -> Web:
     """The web application with everything that serving it needs."""
-    settings_module.require(settings, "database_url", "redis_url")
+    return attach(routed_app(), settings)
+
+
+def routed_app() -> Flask:
+    """Every route and guard of the application, not yet attached to services; no request may come before `attach`."""
     app = Flask(__name__, static_folder=None, template_folder=None)
     app.json = StrictProvider(app)
-    bus = Bus(connect(str(settings.redis_url)), settings.bus_prefix, settings.bus_max_mb)
-    services = Services(settings, Database(str(settings.database_url)), bus)
-    app.extensions["sightline"] = services
-    secret = server_secret(settings)
-    app.secret_key = derived_key(secret, "cookie")
-    app.extensions["sightline.jwt_key"] = derived_key(secret, "access token")
-    counts = RequestCounts()
+    app.extensions["sightline.counts"] = counts = RequestCounts()
     counts.register(app)
     problems.register(app)
     headers.register(app)
@@ -78,12 +78,28 @@ def create_web(settings: Settings) -> Web:
     server.api.routes.register(app)
     web.pages.register(app)
     ar_feed.routes.register(app)
+    return app
+
+
+def attach(app: Flask, settings: Settings) -> Web:
+    """Give a routed app its database, bus, keys, plant and sockets; those of an earlier call are replaced, not closed."""
+    settings_module.require(settings, "database_url", "redis_url")
+    bus = Bus(connect(str(settings.redis_url)), settings.bus_prefix, settings.bus_max_mb)
+    services = Services(settings, Database(str(settings.database_url)), bus)
+    app.extensions["sightline"] = services
+    secret = server_secret(settings)
+    app.secret_key = derived_key(secret, "cookie")
+    app.extensions["sightline.jwt_key"] = derived_key(secret, "access token")
     plant.register(app, bus)
+    ar_feed.plant.install(app, bus)
     own = SocketDoors(services, app.extensions["sightline.jwt_key"])
     app.extensions["sightline.doors"] = own
     push = Push(settings, bus, _doors(own))
     push.init_app(app)
-    return Web(app, push, services, counts)
+    if settings.proxy_hops:
+        hops = settings.proxy_hops
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    return Web(app, push, services, app.extensions["sightline.counts"])
 
 
 def _doors(own: SocketDoors) -> Doors:

@@ -163,7 +163,6 @@ def _one_of(name: str, usual: str, allowed: tuple[str, ...]) -> str:
 
 def register(app: Flask) -> None:
     """Put the feed and the client for glasses on an app."""
-    plant.install(app, app.extensions["sightline"].bus)
     for blueprint in (feed, pairing.pairing, media.media, markers):
         app.register_blueprint(blueprint)
     answers.install(app)

@@ -21,7 +21,8 @@ from server.store import order_rows, taxonomy
 from server.timestamps import rfc3339
 from web import languages
 from web.record_pages import plain
-from web.records.work import COMMENTS, ENDED, PARTS, RECEIVED, VERDICT
+from web.records.interventions import COMMENTS, ENDED, RECEIVED, VERDICT
+from web.records.order_fields import PARTS
 
 blueprint = Blueprint("intervention_page", __name__, template_folder="templates")
 

@@ -12,7 +12,19 @@ from server.auth import guard
 from server.auth.guard import current_user, right
 from server.rules.roles import Role
 from server.services import services
-from web import assets, context, intervention_page, languages, libraries, phone_link, record_pages, report, report_pages, session_pages
+from web import (
+    assets,
+    command_page,
+    context,
+    intervention_page,
+    languages,
+    libraries,
+    phone_link,
+    record_pages,
+    report,
+    report_pages,
+    session_pages,
+)
 
 Answer = str | Response
 
@@ -125,6 +137,7 @@ def register(app: Flask) -> None:
     """Put the pages, their files and their language into the application."""
     app.register_blueprint(pages)
     app.register_blueprint(intervention_page.blueprint)
+    app.register_blueprint(command_page.blueprint)
     record_pages.register(app)
     report_pages.register(app)
     assets.register(app)

@@ -27,7 +27,8 @@ def phone_url(page_url: str, *, lan: bool) -> str | None:
     if parts.hostname not in LOOPBACK:
         return f"{parts.scheme}://{parts.netloc}/mine"
     address = lan_address() if lan else None
-    return f"{parts.scheme}://{address}:{parts.port or 80}/mine" if address else None
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{address}{port}/mine" if address else None
 
 
 def page_address(page_url: str, path: str, *, lan: bool) -> str:

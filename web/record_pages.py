@@ -15,7 +15,7 @@ from flask_babel import lazy_gettext
 from server.auth.guard import current_user, right, signed_in
 from server.models.plant import Site
 from server.services import services
-from web.records.spec import Act, Download, Records
+from web.records.spec import Act, Download, Panel, Records
 from web.records.table import RECORDS
 
 blueprint = Blueprint("records", __name__, template_folder="templates")
@@ -46,15 +46,20 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, bool | int | float | str) or value is None else str(value)
 
 
+def _permitted(things: tuple[Any, ...], rights: frozenset[str]) -> tuple[Any, ...]:
+    found: tuple[Act | Download, ...] = tuple(thing for thing in things if thing.right in rights)
+    return found
+
+
+def _offered(panel: Panel, rights: frozenset[str]) -> Panel:
+    row = panel.row if panel.write in rights else ()
+    return replace(panel, acts=_permitted(panel.acts, rights), heads=_permitted(panel.heads, rights), row=row)
+
+
 def visible(one: Records, rights: frozenset[str]) -> dict[str, Any]:
     """The declaration without what these rights do not permit."""
-
-    def permitted(things: tuple[Any, ...]) -> tuple[Any, ...]:
-        found: tuple[Act | Download, ...] = tuple(thing for thing in things if thing.right in rights)
-        return found
-
-    panels = tuple(replace(panel, acts=permitted(panel.acts)) for panel in one.panels if panel.right is None or panel.right in rights)
-    shown = replace(one, acts=permitted(one.acts), downloads=permitted(one.downloads), panels=panels)
+    panels = tuple(_offered(panel, rights) for panel in one.panels if panel.right is None or panel.right in rights)
+    shown = replace(one, acts=_permitted(one.acts, rights), downloads=_permitted(one.downloads, rights), panels=panels)
     writes = one.write is not None and one.write in rights
     return {
         **cast("dict[str, Any]", plain(shown)),

@@ -71,6 +71,26 @@ def test_the_bell_opens_and_closes_by_keyboard(visit: Any) -> None:
     expect(bell).to_be_focused()
 
 
+def test_the_bell_is_on_the_phone_too(visit: Any, instance: Instance) -> None:
+    manager, told = visit(), visit(TECHNICIAN, (360, 800))
+    manager.open("/")
+    _order, number = manager.page.evaluate(GIVE, me_of(told))
+
+    for path in ("/mine", f"/work/{number}"):
+        told.open(path)
+        expect(told.page.locator("#bell-count")).to_be_visible()
+        told.page.locator("#bell").click()
+        expect(told.page.locator("#bell-rows .bell-row").first).to_be_visible()
+        assert judge(told, f"the open bell of {path}") == []
+        told.page.set_viewport_size({"width": 360, "height": 800})
+
+
+def me_of(visitor: Any) -> int:
+    """The id of who is signed in."""
+    visitor.open("/mine")
+    return int(visitor.page.locator("body").get_attribute("data-user-id"))
+
+
 def test_the_navigation_counts_the_open_alarms(visit: Any, instance: Instance) -> None:
     page = visit().page
     page.goto(f"{instance.url}/records")

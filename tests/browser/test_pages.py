@@ -50,6 +50,7 @@ PAGES = {
     "pair": ("/pair", "#code"),
     "demo": ("/demo", "#target option"),
     "password": ("/account/password", "#old"),
+    "plc-writes": ("/plc-writes", "#desk-state"),
 }
 
 

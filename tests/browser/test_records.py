@@ -274,3 +274,93 @@ def test_a_machine_gets_the_code_where_anyone_reports_its_faults(visit: Any, ins
 
     page.goto(answer.locator("dd").inner_text())
     expect(page.get_by_role("heading", name="Compressor")).to_be_visible()
+
+
+def panel_of(page: Page, title: str) -> Any:
+    """A list under a record, with its own form."""
+    return page.locator("#panels section", has=page.get_by_role("heading", name=title, exact=True))
+
+
+def test_a_calendar_is_filled_with_hours_and_a_holiday(visit: Any, instance: Instance) -> None:
+    page = visit().page
+    page.goto(f"{instance.url}/calendars")
+    expect(page.locator(LOADED)).to_be_visible()
+    page.locator("#rows .row-link").first.click()
+
+    week, days = panel_of(page, "Week"), panel_of(page, "Holidays and other days that are not like their weekday")
+    week.get_by_role("button", name="Add: Hours").click()
+    week.get_by_label("Sat").check()
+    week.locator("[data-field='start'] .input").fill("06:00")
+    week.locator("[data-field='end'] .input").fill("06:00")
+    week.get_by_role("button", name="Add", exact=True).click()
+    expect(week.locator("tbody tr").last).to_contain_text("06:00")
+    days.get_by_role("button", name="Add: Day").click()
+    days.locator("[data-field='day'] .input").fill("2031-12-25")
+    days.locator("[data-field='name'] .input").fill("Christmas")
+    days.get_by_role("button", name="Add", exact=True).click()
+    expect(days.locator("tbody")).to_contain_text("Christmas")
+    holiday = days.locator("tbody tr", has_text="Christmas")
+    expect(holiday).to_contain_text("closed")
+    holiday.get_by_role("button", name="Change").click()
+    days.get_by_role("button", name="Add a row").click()
+    days.locator("[data-field='start'] .input").fill("06:00")
+    days.locator("[data-field='end'] .input").fill("12:00")
+    days.get_by_role("button", name="Save").click()
+    expect(holiday).to_contain_text("12:00")
+    holiday.get_by_role("button", name="Remove").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+
+    expect(days).not_to_contain_text("Christmas")
+
+
+def test_a_class_gets_a_tag_with_a_limit_a_plan_a_procedure_a_part_and_a_fault_code(visit: Any, instance: Instance) -> None:
+    page = visit().page
+    page.goto(f"{instance.url}/asset-classes/new")
+    field(page, "name").fill("mixer")
+    field(page, "label").fill("Mixer")
+    page.get_by_role("button", name="Create").click()
+    expect(page.locator("#title")).to_have_text("Mixer")
+
+    tags = panel_of(page, "Tags")
+    tags.get_by_role("button", name="Add: Tag").click()
+    tags.locator("[data-field='name'] .input").fill("torque")
+    tags.get_by_role("button", name="Add a row").click()
+    tags.locator("[data-field='value'] .input").fill("80")
+    tags.get_by_role("button", name="Add", exact=True).click()
+    expect(tags.locator("tbody tr").first).to_contain_text("80")
+    plans = panel_of(page, "Maintenance plans")
+    plans.get_by_role("button", name="Add: Plan").click()
+    plans.locator("[data-field='key'] .input").fill("oil")
+    plans.locator("[data-field='title'] .input").fill("Change the oil")
+    plans.locator("[data-field='rrule'] .input").fill("FREQ=MONTHLY;INTERVAL=3")
+    plans.get_by_role("button", name="Add", exact=True).click()
+    expect(plans.locator("tbody")).to_contain_text("every 3 months")
+    procedures = panel_of(page, "Procedures")
+    procedures.get_by_role("button", name="Add: Procedure").click()
+    procedures.locator("[data-field='code'] .input").fill("CL-MIX-01")
+    procedures.locator("[data-field='title'] .input").fill("Look at the mixer")
+    steps = procedures.locator("[data-field='steps']")
+    steps.get_by_role("button", name="Add a row").last.click()
+    steps.locator("[data-field='id'] .input").fill("s1")
+    steps.locator("[data-field='k'] select").select_option("measure")
+    steps.locator("[data-field='in.hi'] .input").fill("80")
+    steps.locator("[data-field='t'] textarea").fill("Read the torque")
+    procedures.get_by_role("button", name="Add", exact=True).click()
+    expect(procedures.locator("tbody")).to_contain_text("Look at the mixer")
+    bom = panel_of(page, "Parts list")
+    bom.get_by_role("button", name="Add: Part").click()
+    bom.locator("[data-field='part'] .input").fill("Paddle")
+    bom.get_by_role("button", name="Add", exact=True).click()
+    expect(bom.locator("tbody")).to_contain_text("Paddle")
+    codes = panel_of(page, "Fault codes")
+    codes.get_by_role("button", name="Add a fault code").click()
+    codes.locator("[data-field='code'] .input").fill("17")
+    codes.locator("[data-field='text'] .input").fill("Paddle stuck")
+    codes.locator("[data-field='texts.fr'] .input").fill("Pale bloquée")
+    codes.get_by_role("button", name="Add a fault code").last.click()
+    expect(codes.locator("tbody")).to_contain_text("Paddle stuck")
+
+    made = page.request.get(f"{instance.url}/api/classes?search=mixer").json()["items"][0]
+    assert made["tags"][0]["limits"][0]["value"] == 80
+    assert made["procedures"][0]["steps"] == [{"id": "s1", "k": "measure", "must": False, "t": "Read the torque", "in": {"hi": 80}}]
+    assert page.request.get(f"{instance.url}/api/fault-codes?class=mixer").json()["items"][0]["texts"]["fr"] == "Pale bloquée"

@@ -21,6 +21,7 @@ def test_a_report_is_figures_and_tables_with_its_raw_json(visit: Any) -> None:
 
     expect(page.locator("#summary:not([aria-busy]) dt").first).to_have_text("Orders")
     expect(page.locator("#tables h2").last).to_have_text("Work orders")
+    expect(page.locator("#tables td[data-label=Type]").first).to_have_text("Corrective")  # never the identifier
     page.locator("details > summary").click()
     assert json.loads(page.locator("#raw").inner_text())["report"] == "work-orders"
     with page.expect_download() as file:

@@ -12,13 +12,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import create_app
 from realtime.settings import Settings
 from server.auth.passwords import hash_password
 from server.models.people import User
 from server.models.plant import Area, Asset, Site, Tag
 from server.models.work import WorkOrder
 from server.services import Services
+from tests.web_app import web_app
 
 PASSWORD = "a long enough secret"
 HASH = hash_password(PASSWORD)
@@ -39,11 +39,7 @@ class Plant:
 
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
-    made = create_app(replace(settings, demo=True))
-    yield made
-    services: Services = made.extensions["sightline"]
-    services.database.close()
-    services.bus.client.close()
+    yield from web_app(replace(settings, demo=True))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from tests.web.conftest import HOSTILE, LogIn, Plant
 
 PAGES = ["/?stay=1", "/assets", "/assets/{machine}", "/assets/{printer}", "/alarms", "/orders", "/orders/{order}", "/mine", "/work/{order}"]
-WORKING = ["/work/{order}/steps/1", "/work/{order}/finish", "/pair", "/demo", "/account/password"]
+WORKING = ["/work/{order}/steps/1", "/work/{order}/finish", "/pair", "/demo", "/account/password", "/plc-writes"]
 
 
 @pytest.mark.parametrize("path", PAGES + WORKING)
@@ -54,6 +54,13 @@ def test_an_array_tag_brings_the_heatmap_page(as_role: LogIn, plant: Plant) -> N
 
     assert 'id="plate"' in client.get(f"/assets/{plant.printer}").text
     assert 'id="plate"' not in client.get(f"/assets/{plant.machine}").text
+
+
+@pytest.mark.parametrize("path", [*PAGES, *WORKING, "/andon", "/records"])
+def test_a_page_has_one_heading_of_the_first_rank(as_role: LogIn, plant: Plant, path: str) -> None:
+    page = as_role("technician").get(path.format(**vars(plant)), headers={"Accept": "text/html"}).text
+
+    assert len(re.findall(r"<h1[ >]", page)) == 1
 
 
 @pytest.mark.parametrize("path", PAGES + WORKING)

@@ -17,7 +17,7 @@ from tests.web.conftest import HASH, PASSWORD, csrf_of
 from web.records.spec import Field, Records
 from web.records.table import RECORDS
 
-OPTIONAL = ("args.",)  # what a job was asked with differs by its kind
+OPTIONAL = ("args.", "config.")  # what a job was asked with, and what a source is told, differ by their kind
 
 
 def named(body: Any, name: str) -> bool:

@@ -28,11 +28,23 @@ def spec_of(page: str) -> dict[str, object]:
 
 def fields_of(one: Records) -> Iterator[Field]:
     """Every field anywhere in a declaration."""
-    acts = [*one.acts, *(act for panel in one.panels for act in panel.acts)]
-    groups = [one.columns, one.first, one.fields, one.read_only, one.filters, *(panel.columns for panel in one.panels)]
-    for field in [field for group in [*groups, *(act.fields for act in acts), *(act.shows for act in acts)] for field in group]:
+    groups = [one.columns, one.first, one.fields, one.read_only, one.filters]
+    groups += [group for panel in one.panels for group in (panel.columns, panel.row)]
+    groups += [group for act in acts_of(one) for group in (act.fields, act.shows)]
+    for group in groups:
+        yield from below(group)
+
+
+def below(fields: tuple[Field, ...]) -> Iterator[Field]:
+    """Fields and the columns of those that are lists."""
+    for field in fields:
         yield field
-        yield from field.columns
+        yield from below(field.columns)
+
+
+def acts_of(one: Records) -> list[Act]:
+    """Every act anywhere in a declaration."""
+    return [*one.acts, *(act for panel in one.panels for act in (*panel.heads, *panel.acts))]
 
 
 def takes(app: Flask, path: str, method: str) -> bool:
@@ -64,8 +76,8 @@ def asked(one: Records) -> list[tuple[str, str]]:
     wanted += [("GET", single)] if one.fields or one.read_only or one.panels else []
     if one.fields and one.write:
         wanted += [("POST", one.api)] * one.creates + [("PATCH", single)] * one.edits + [("DELETE", single)] * one.deletes
-    acts: list[Act] = [*one.acts, *(act for panel in one.panels for act in panel.acts)]
-    wanted += [(act.method, act.path) for act in acts]
+    wanted += [(act.method, act.path) for act in acts_of(one)] + [("GET", act.starts) for act in acts_of(one) if act.starts]
+    wanted += [("PATCH", single) for panel in one.panels if panel.row]
     wanted += [("GET", panel.api) for panel in one.panels if panel.api]
     wanted += [("GET", download.path) for download in one.downloads]
     return wanted + [("GET", field.source) for field in fields_of(one) if field.source]
@@ -87,8 +99,8 @@ def test_their_links_lead_to_pages(app: Flask) -> None:
 
 @every
 def test_its_rights_exist(one: Records) -> None:
-    acts = [*one.acts, *(act for panel in one.panels for act in panel.acts)]
-    named = {one.read, one.write or one.read, *(act.right for act in acts), *(download.right for download in one.downloads)}
+    named = {one.read, one.write or one.read, *(act.right for act in acts_of(one)), *(download.right for download in one.downloads)}
+    named |= {panel.write for panel in one.panels if panel.row and panel.write}
 
     assert named - ALL_RIGHTS == set()
 
@@ -100,6 +112,7 @@ def test_it_is_complete(one: Records) -> None:
     wrong = [field.name for field in fields_of(one) if (field.kind == "choice" and not field.choices)]
     wrong += [field.name for field in [*one.fields, *one.filters] if field.kind == "reference" and not field.source]
     assert wrong == []
+    assert [panel.inside for panel in one.panels if panel.row and not (panel.inside and panel.word and panel.write)] == []
 
 
 @every
@@ -136,6 +149,7 @@ def test_a_reader_is_offered_nothing_that_changes(as_role: LogIn) -> None:
         spec = spec_of(client.get(f"/{one.path}").text)
         assert (spec["creates"], spec["edits"], spec["deletes"]) == (False, False, False), one.path
         assert not spec.get("acts"), one.path
+        assert not [panel for panel in spec.get("panels", []) if panel.get("row") or panel.get("heads") or panel.get("acts")], one.path
 
 
 def test_a_declaration_keeps_zero_and_leaves_defaults_out() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from server.auth.activity import CookieLogin
 from server.models.people import User
 from server.services import Services
 from tests.web.conftest import PASSWORD, LogIn, Plant, csrf_of
@@ -68,6 +71,38 @@ def test_signing_out_ends_the_session(as_role: LogIn) -> None:
     client.post("/logout", data={"csrf_token": csrf_of(client.get("/alarms").text)})
 
     assert client.get("/alarms").status_code == 302
+
+
+def last_seen(app: Flask, minutes_ago: int | None = None) -> datetime:
+    """When the only page login here was last used; set back where told."""
+    at: Services = app.extensions["sightline"]
+    with at.database.transaction() as session:
+        row = session.scalars(select(CookieLogin).order_by(CookieLogin.expires_at.desc()).limit(1)).one()
+        if minutes_ago is not None:
+            row.seen_at = at.clock() - timedelta(minutes=minutes_ago)
+        return row.seen_at
+
+
+def test_an_admin_who_does_nothing_for_half_an_hour_is_signed_out(app: Flask, as_role: LogIn) -> None:
+    client = as_role("admin")
+    before = last_seen(app, 20)
+    assert client.get("/api/alerts").status_code == 200
+    asked = last_seen(app)  # what an open page asks by itself is no act
+    assert client.get("/alarms").status_code == 200
+    opened = last_seen(app)
+    last_seen(app, 31)
+
+    answers = client.get("/api/alerts").status_code, client.get("/alarms").status_code
+
+    assert asked == before < opened
+    assert answers == (401, 302)
+
+
+def test_others_stay_signed_in_for_their_shift(app: Flask, as_role: LogIn) -> None:
+    client = as_role("manager")
+    last_seen(app, 60)
+
+    assert client.get("/alarms").status_code == 200
 
 
 def change(client: FlaskClient, old: str, new: str, again: str | None = None) -> tuple[int, str]:

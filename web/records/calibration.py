@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 
+from web.records import words
 from web.records.spec import Act, Download, Field, Panel, Records
 
 _POINT = (
@@ -85,7 +86,13 @@ CALIBRATIONS = Records(
         Field(name="drift_pct_per_year", label=_("Drift"), kind="number", unit="% of span per year"),
         Field(name="next_due_at", label=_("Next due"), kind="moment"),
         Field(name="follow_up.number", label=_("Order of the failed calibration"), kind="code", link="/orders/{follow_up.number}"),
-        Field(name="impact_review.state", label=_("Impact review"), kind="code", link="/impact-reviews/{impact_review.id}"),
+        Field(
+            name="impact_review.state",
+            label=_("Impact review"),
+            kind="choice",
+            choices=words.REVIEW_STATES,
+            link="/impact-reviews/{impact_review.id}",
+        ),
         Field(name="superseded_by.number", label=_("Superseded by"), kind="code", link="/calibrations/{superseded_by.id}"),
     ),
     filters=(
@@ -168,7 +175,7 @@ REVIEWS = Records(
         Field(name="since", label=_("Last known good"), kind="moment"),
         Field(name="until", label=_("Found wrong"), kind="moment"),
         Field(name="count", label=_("Decisions"), kind="integer"),
-        Field(name="state", label=_("State"), kind="choice", choices=(("open", _("Open")), ("signed", _("Signed")))),
+        Field(name="state", label=_("State"), kind="choice", choices=words.REVIEW_STATES),
         Field(name="reviewed_by", label=_("Signed by")),
     ),
     read_only=(
@@ -177,18 +184,18 @@ REVIEWS = Records(
         Field(name="calibration.found_error_pct", label=_("Worst error found"), kind="number", unit="% of span"),
         Field(name="since", label=_("Last known good"), kind="moment"),
         Field(name="until", label=_("Found wrong"), kind="moment"),
-        Field(name="state", label=_("State"), kind="code"),
+        Field(name="state", label=_("State"), kind="choice", choices=words.REVIEW_STATES),
         Field(name="conclusion", label=_("Conclusion"), kind="long"),
         Field(name="reviewed_by", label=_("Signed by")),
         Field(name="reviewed_at", label=_("Signed at"), kind="moment"),
     ),
-    filters=(Field(name="state", label=_("State"), kind="choice", choices=(("open", _("Open")), ("signed", _("Signed")))),),
+    filters=(Field(name="state", label=_("State"), kind="choice", choices=words.REVIEW_STATES),),
     panels=(
         Panel(
             title=_("What was decided on it since"),
             columns=(
                 Field(name="at", label=_("Time"), kind="moment"),
-                Field(name="kind", label=_("Kind"), kind="code"),
+                Field(name="kind", label=_("Kind"), kind="choice", choices=words.REVIEWED),
                 Field(name="number", label=_("Number"), kind="code"),
                 Field(name="what", label=_("What")),
                 Field(name="by", label=_("By")),

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 
+from web.records.class_parts import CODE_FIELDS, PANELS, ROLES
 from web.records.live import SEVERITIES
-from web.records.spec import Act, Field, Panel, Records
+from web.records.spec import Act, Field, Records
 
 _CLASS = Field(name="class", label=_("Class"), kind="reference", source="/api/classes", key="name", shows="label")
 _ASSET = Field(name="asset", label=_("Asset"), kind="reference", source="/api/register/assets", key="code", link="/register/{asset.code}")
 
-_TEMPLATE_TAG = (
-    Field(name="name", label=_("Tag"), kind="code"),
-    Field(name="label", label=_("Label")),
-    Field(name="unit", label=_("Unit"), kind="code"),
-    Field(name="range_low", label=_("Range from"), kind="number"),
-    Field(name="range_high", label=_("Range to"), kind="number"),
-)
 ACTS = (("add", _("New")), ("change", _("Changed")), ("keep", _("Kept")))
 GROUPS = (
     ("1-rigid", _("Above 300 kW, rigid")),
@@ -72,6 +66,8 @@ CLASSES = Records(
     fields=(
         Field(name="label", label=_("Name"), required=True),
         Field(name="machine_group", label=_("Vibration group (ISO 20816-3)"), kind="choice", choices=GROUPS),
+        Field(name="running.role", label=_("Limits hold while"), kind="choice", choices=ROLES, hint=_("Empty: always.")),
+        Field(name="running.on_delay_s", label=_("and not for the first"), kind="number", unit="s", low=0, high=86_400),
     ),
     acts=(
         Act(
@@ -96,33 +92,7 @@ CLASSES = Records(
         ),
     ),
     read_only=(Field(name="assets", label=_("Assets"), kind="integer"),),
-    panels=(
-        Panel(title=_("Tags"), columns=_TEMPLATE_TAG, inside="tags"),
-        Panel(
-            title=_("Fault codes"),
-            columns=(
-                Field(name="code", label=_("Code"), kind="code"),
-                Field(name="text", label=_("Text")),
-                Field(name="severity", label=_("Severity"), kind="choice", choices=SEVERITIES),
-            ),
-            api="/api/fault-codes?class={name}",
-            link="/fault-codes/{id}",
-        ),
-        Panel(
-            title=_("Maintenance plans"),
-            columns=(
-                Field(name="title", label=_("Title")),
-                Field(name="kind", label=_("Kind")),
-                Field(name="every", label=_("Every"), kind="number"),
-            ),
-            inside="plans",
-        ),
-        Panel(
-            title=_("Parts list"),
-            columns=(Field(name="part", label=_("Part")), Field(name="quantity", label=_("Quantity"), kind="number")),
-            inside="bom",
-        ),
-    ),
+    panels=PANELS,
     note=_("What assets of one kind share: tags, limits, fault codes, plans, procedures and parts."),
 )
 
@@ -142,23 +112,13 @@ FAULT_CODES = Records(
         Field(name="class", label=_("Class"), kind="reference", shows="label"),
         Field(name="asset", label=_("Asset"), kind="reference", link="/assets/{asset.code}"),
         Field(name="severity", label=_("Severity"), kind="choice", choices=SEVERITIES),
-        Field(name="what", label=_("What")),
+        Field(name="what", label=_("What"), kind="word"),
     ),
     first=(Field(name="code", label=_("Code"), kind="code", required=True), _CLASS, _ASSET),
-    fields=(
-        Field(name="text", label=_("Text"), required=True),
-        Field(name="severity", label=_("Severity"), kind="choice", choices=SEVERITIES),
-        Field(name="category", label=_("Category")),
-        Field(name="what", label=_("What")),
-        Field(name="why", label=_("Why")),
-        Field(name="where", label=_("Where")),
-        Field(name="procedure", label=_("Procedure"), kind="code"),
-    ),
+    fields=CODE_FIELDS,
     read_only=(
         Field(name="code", label=_("Code"), kind="code"),
         Field(name="class", label=_("Class"), kind="reference", shows="label"),
-        Field(name="texts.fr", label=_("French")),
-        Field(name="texts.ar", label=_("Arabic")),
     ),
     filters=(Field(name="class", label=_("Class"), kind="reference", source="/api/classes", key="name", shows="label"),),
     note=_("What the codes of controllers mean, how severe they are and what to do."),

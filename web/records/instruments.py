@@ -5,7 +5,9 @@ from __future__ import annotations
 from flask_babel import lazy_gettext as _
 
 from web.records.calibration import CALIBRATIONS, MAINTENANCE
+from web.records.imports import imports
 from web.records.spec import Act, Download, Field, Panel, Records
+from web.records.words import INTERVAL_STEPS, INTERVAL_UNITS
 
 CRITICALITIES = (("low", _("Low")), ("medium", _("Medium")), ("high", _("High")), ("critical", _("Critical")))
 DUE = (("overdue", _("Overdue")), ("soon", _("Due soon")), ("never", _("Never calibrated")), ("none", _("No interval")))
@@ -45,6 +47,8 @@ ACCEPT = Act(
     label=_("Set the interval"),
     path="/api/instruments/{id}/interval",
     right="calibrations.accept",
+    starts="/api/instruments/{id}/interval",
+    start_with=(("days", "proposed_days"),),
     fields=(
         Field(
             name="days",
@@ -59,7 +63,11 @@ ACCEPT = Act(
         Field(name="reason", label=_("Reason"), kind="long"),
     ),
 )
-_STEPS = (Field(name="text", label=_("Step")), Field(name="value", label=_("Value"), kind="number"), Field(name="unit", label=_("Unit")))
+_STEPS = (
+    Field(name="code", label=_("Step"), kind="choice", choices=INTERVAL_STEPS),
+    Field(name="value", label=_("Value"), kind="number"),
+    Field(name="unit", label=_("Unit"), kind="choice", choices=INTERVAL_UNITS),
+)
 _DECISIONS = (
     Field(name="decided_at", label=_("Time"), kind="moment"),
     Field(name="decided_by", label=_("Accepted by")),
@@ -116,7 +124,7 @@ INSTRUMENTS = Records(
         _CRITICALITY,
         Field(name="due", label=_("Calibration"), kind="choice", choices=DUE),
     ),
-    acts=(CALIBRATE, MAINTAIN, ACCEPT, TRAIN),
+    acts=(CALIBRATE, MAINTAIN, ACCEPT, TRAIN, *imports("instruments")),
     panels=(
         Panel(
             title=_("Calibrations"),

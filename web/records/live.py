@@ -18,14 +18,15 @@ TYPES = (
     ("calibration_overdue", _("Calibration due")),
 )
 
+HELD_BACK = (("maintenance", _("Work on the machine")), ("flood", _("A flood of alarms")))
 SIDES = (("high", _("Above")), ("low", _("Below")))
 HOLDS = (("running", _("While running")), ("stopped", _("While stopped")), ("always", _("Always")))
 _LIMIT = (
     Field(name="side", label=_("Side"), kind="choice", choices=SIDES, required=True),
     Field(name="value", label=_("Limit"), kind="number", required=True),
     Field(name="severity", label=_("Severity"), kind="choice", choices=SEVERITIES, default="warning"),
-    Field(name="deadband", label=_("Deadband"), kind="number", low=0),
-    Field(name="on_delay_s", label=_("Delay before it alerts"), kind="number", unit="s", low=0, high=86400),
+    Field(name="deadband", label=_("Deadband"), kind="number", low=0, hint=_("Empty: 2 % of the range.")),
+    Field(name="on_delay_s", label=_("Delay before it alerts"), kind="number", unit="s", low=0, high=86_400, hint=_("Empty: 30 s.")),
     Field(name="off_delay_s", label=_("Delay before it returns"), kind="number", unit="s", low=0, high=86400),
     Field(name="holds", label=_("Holds"), kind="choice", choices=HOLDS, default="running"),
     Field(name="confirmed", label=_("May open an order by itself"), kind="flag", default=True),
@@ -47,6 +48,39 @@ _LIMITS = Panel(
     ),
 )
 
+_TAG_FIELDS = (
+    Field(name="asset", label=_("Asset"), kind="code", link="/assets/{asset}", hint=_("code of the asset"), required=True),
+    Field(name="label", label=_("Label")),
+    Field(name="unit", label=_("Unit"), kind="code"),
+    Field(name="source", label=_("Source"), kind="code"),
+    Field(name="address", label=_("Address"), kind="code", hint=_("such as DB10.DBD4:REAL; the form of the source's protocol")),
+    Field(name="group", label=_("Read in group"), kind="code"),
+    Field(name="period_s", label=_("Comes every"), kind="number", unit="s", low=0.05, high=86400),
+    Field(name="decimals", label=_("Decimals"), kind="integer", low=0, high=9),
+    Field(name="low", label=_("Normal from"), kind="number"),
+    Field(name="high", label=_("Normal to"), kind="number"),
+    Field(name="range_low", label=_("Range from"), kind="number"),
+    Field(name="range_high", label=_("Range to"), kind="number"),
+    Field(name="deadband", label=_("Deadband"), kind="number", low=0),
+    Field(name="deadband_pct", label=_("Deadband of the range"), kind="number", unit="%", low=0, high=100),
+    Field(name="max_interval_s", label=_("A reading at least every"), kind="number", unit="s", low=0.05, high=86400),
+    Field(name="wire_break", label=_("Raw value of a broken wire"), kind="code", hint=_("such as >27648")),
+    Field(name="enabled", label=_("On"), kind="flag", default=True),
+)
+_READ_NOW = Act(
+    label=_("Read it now"),
+    path="/api/tags/{id}/read",
+    right="sources.write",
+    body=(("background", False),),
+    shows=(
+        Field(name="value", label=_("Value"), kind="number"),
+        Field(name="raw", label=_("Raw value"), kind="number"),
+        Field(name="quality", label=_("Quality"), kind="word"),
+        Field(name="detail", label=_("What happened"), kind="long"),
+        Field(name="remedy", label=_("What to do"), kind="long"),
+    ),
+)
+
 TAGS = Records(
     path="tags",
     api="/api/tags",
@@ -54,9 +88,9 @@ TAGS = Records(
     one=_("Tag"),
     group="register",
     read="assets.read",
+    write="tags.write",
     name="tag",
-    creates=False,
-    edits=False,
+    deletes=True,
     sorts=("tag", "label", "unit", "asset", "group"),
     columns=(
         Field(name="tag", label=_("Tag"), kind="code"),
@@ -68,18 +102,14 @@ TAGS = Records(
         Field(name="source", label=_("Source")),
         Field(name="group", label=_("Read in group")),
     ),
-    read_only=(
-        Field(name="tag", label=_("Tag"), kind="code"),
-        Field(name="label", label=_("Label")),
-        Field(name="asset", label=_("Asset"), kind="code", link="/assets/{asset}"),
-        Field(name="unit", label=_("Unit"), kind="code"),
-        Field(name="low", label=_("Normal from"), kind="number"),
-        Field(name="high", label=_("Normal to"), kind="number"),
-        Field(name="source", label=_("Source")),
-    ),
+    first=(Field(name="tag", label=_("Tag"), kind="code", required=True),),
+    fields=_TAG_FIELDS,
     filters=(Field(name="asset", label=_("Asset"), kind="reference", source="/api/assets", key="code"),),
     panels=(_LIMITS,),
-    acts=(Act(label=_("Add a limit"), path="/api/tags/{id}/limits", right="tags.write", fields=_LIMIT),),
+    acts=(
+        _READ_NOW,
+        Act(label=_("Add a limit"), path="/api/tags/{id}/limits", right="tags.write", fields=_LIMIT),
+    ),
     note=_("The live values: what each means, its unit and normal range, its limits, and the source it comes from."),
 )
 
@@ -109,6 +139,7 @@ ALERTS = Records(
             kind="choice",
             choices=(("true", _("Open")), ("false", _("Resolved")), ("all", _("All"))),
         ),
+        Field(name="suppressed", label=_("Held back"), kind="choice", choices=(("true", _("By work or a flood")),)),
         Field(name="asset", label=_("Asset"), kind="reference", source="/api/assets", key="code"),
     ),
     searchable=False,
@@ -130,6 +161,7 @@ ALERTS = Records(
         Field(name="acknowledged_by", label=_("Acknowledged by")),
         Field(name="shelved_until", label=_("Shelved until"), kind="moment"),
         Field(name="shelved_reason", label=_("Reason for shelving")),
+        Field(name="suppressed", label=_("Held back"), kind="choice", choices=HELD_BACK),
         Field(name="resolved_at", label=_("Resolved"), kind="moment"),
         Field(name="resolved_by", label=_("Resolved by")),
         Field(name="notes", label=_("Notes"), kind="long"),

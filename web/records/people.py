@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 
+from web.records import words
 from web.records.spec import Act, Download, Field, Records
 
 ROLES = (
@@ -58,12 +59,13 @@ USERS = Records(
         Field(name="area", label=_("Area"), kind="reference", source="/api/areas", hint=_("Where an operator acknowledges and shelves.")),
         Field(name="skills", label=_("Skills"), kind="words"),
         Field(name="shift", label=_("Shift"), hint=_("Name of a shift of the site.")),
-        Field(name="language", label=_("Language"), kind="code", default="en"),
+        Field(name="language", label=_("Language"), kind="choice", choices=words.LANGUAGES, default="en"),
         Field(name="on_duty", label=_("On duty"), kind="flag", default=True),
     ),
     read_only=(
         Field(name="employee_number", label=_("Employee number"), kind="code"),
         ACTIVE,
+        Field(name="granted", label=_("Given rights"), kind="words"),
         Field(name="must_change_password", label=_("Must change the password"), kind="flag"),
         Field(name="last_login_at", label=_("Last sign-in"), kind="moment"),
         Field(name="deactivated_at", label=_("Deactivated"), kind="moment"),
@@ -84,6 +86,20 @@ USERS = Records(
             right="users.write",
             confirm=_("Every sign-in of this person ends."),
             shows=SHOWN_PASSWORD,
+        ),
+        Act(
+            label=_("Let write to PLCs"),
+            path="/api/users/{id}/rights",
+            right="users.write",
+            fields=(Field(name="reason", label=_("Why"), required=True),),
+            body=(("right", "plc.write"),),
+        ),
+        Act(
+            label=_("Take back: write to PLCs"),
+            path="/api/users/{id}/rights?right=plc.write",
+            right="users.write",
+            method="DELETE",
+            confirm=_("From the next request on this person cannot write to PLCs."),
         ),
         Act(
             label=_("Deactivate"),
@@ -162,15 +178,22 @@ TOKENS = Records(
     write="sources.write",
     note=_("Devices that post readings, paired glasses and phones, and people's API keys; each can be revoked."),
     searchable=False,
+    sorts=("name", "kind", "created_at", "expires_at"),
     columns=(
         NAME,
-        Field(name="kind", label=_("Kind"), kind="code"),
+        Field(name="kind", label=_("Kind"), kind="choice", choices=words.TOKENS),
         Field(name="person", label=_("Person")),
         CREATED,
         EXPIRES,
         USED,
     ),
-    read_only=(Field(name="kind", label=_("Kind"), kind="code"), Field(name="person", label=_("Person")), CREATED, EXPIRES, USED),
+    read_only=(
+        Field(name="kind", label=_("Kind"), kind="choice", choices=words.TOKENS),
+        Field(name="person", label=_("Person")),
+        CREATED,
+        EXPIRES,
+        USED,
+    ),
     creates=False,
     edits=False,
     deletes=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 
+from web.records.imports import imports
 from web.records.instruments import CRITICALITIES
 from web.records.spec import Act, Download, Field, Panel, Records
 
@@ -15,23 +16,6 @@ _CLASS = Field(name="class", label=_("Class"), kind="reference", source="/api/cl
 _CRITICALITY = Field(name="criticality", label=_("Criticality"), kind="choice", choices=CRITICALITIES)
 _CODE = Field(name="code", label=_("Code"), kind="code")
 _NAME = Field(name="name", label=_("Name"), required=True)
-
-_LIST_FILE = (Field(name="file", label=_("CSV or XLSX"), kind="file", required=True, hint=_("Headings as in an export.")),)
-_IMPORTED = (
-    Field(name="created", label=_("New"), kind="integer"),
-    Field(name="updated", label=_("Changed"), kind="integer"),
-    Field(name="unchanged", label=_("As they were"), kind="integer"),
-    Field(
-        name="errors",
-        label=_("Bad rows"),
-        kind="list",
-        columns=(
-            Field(name="line", label=_("Line"), kind="integer"),
-            Field(name="column", label=_("Column"), kind="code"),
-            Field(name="reason", label=_("Reason")),
-        ),
-    ),
-)
 
 AREAS = Records(
     path="areas",
@@ -111,26 +95,7 @@ ASSETS = Records(
         Field(name="warranty", label=_("Warranty"), kind="choice", choices=WARRANTIES),
     ),
     acts=(
-        Act(
-            label=_("Import: look first"),
-            path="/api/imports/assets",
-            right="assets.write",
-            upload=True,
-            on_list=True,
-            body=(("dry_run", "true"),),
-            fields=_LIST_FILE,
-            shows=_IMPORTED,
-        ),
-        Act(
-            label=_("Import"),
-            path="/api/imports/assets",
-            right="assets.write",
-            upload=True,
-            on_list=True,
-            body=(("dry_run", "false"),),
-            fields=_LIST_FILE,
-            shows=_IMPORTED,
-        ),
+        *imports("assets"),
         Act(
             label=_("Extend life"),
             path="/api/assets/{code}/life-extensions",

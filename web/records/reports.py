@@ -9,6 +9,14 @@ from web.records.live import SEVERITIES
 from web.records.spec import Act, Download, Field, Records
 
 FORMATS = (("csv", "CSV"), ("xlsx", "XLSX"), ("pdf", "PDF"))
+NAMES = tuple((one.name, one.title) for one in REPORTS.values())
+JOBS_ASKED = (
+    ("report.run", _("Report")),
+    ("report.work_orders", _("Work orders as a file")),
+    ("backup.make", _("Backup")),
+    ("audit.verify", _("Check of the audit trail")),
+    ("ml.train", _("Training")),
+)
 STATES = (("queued", _("Waiting")), ("running", _("Running")), ("done", _("Done")), ("failed", _("Failed")))
 ROLES = (
     ("admin", _("Administrators")),
@@ -27,8 +35,8 @@ JOBS = Records(
     read="jobs.read",
     columns=(
         Field(name="id", label=_("Number"), kind="code"),
-        Field(name="name", label=_("Job"), kind="code"),
-        Field(name="args.report", label=_("Report"), kind="code"),
+        Field(name="name", label=_("Job"), kind="choice", choices=JOBS_ASKED),
+        Field(name="args.report", label=_("Report"), kind="choice", choices=NAMES),
         Field(name="status", label=_("State"), kind="choice", choices=STATES),
         Field(name="created_by", label=_("Asked by")),
         Field(name="created_at", label=_("Asked"), kind="moment"),
@@ -36,9 +44,9 @@ JOBS = Records(
         Field(name="message", label=_("Why it failed")),
     ),
     read_only=(
-        Field(name="name", label=_("Job"), kind="code"),
+        Field(name="name", label=_("Job"), kind="choice", choices=JOBS_ASKED),
         Field(name="status", label=_("State"), kind="choice", choices=STATES),
-        Field(name="args.report", label=_("Report"), kind="code"),
+        Field(name="args.report", label=_("Report"), kind="choice", choices=NAMES),
         Field(name="args.format", label=_("Format"), kind="choice", choices=FORMATS),
         Field(name="args.from", label=_("From"), kind="moment"),
         Field(name="args.to", label=_("To"), kind="moment"),
@@ -107,19 +115,19 @@ SCHEDULES = Records(
             name="report",
             label=_("Report"),
             kind="choice",
-            choices=tuple((one.name, one.title) for one in REPORTS.values()),
+            choices=NAMES,
             required=True,
         ),
         Field(name="format", label=_("Format"), kind="choice", choices=FORMATS, required=True, default="pdf"),
         Field(
             name="rrule",
             label=_("Rule"),
-            kind="code",
+            kind="recurrence",
             required=True,
             default="FREQ=WEEKLY;BYDAY=MO",
             hint=_("RFC 5545: FREQ=DAILY, FREQ=WEEKLY;BYDAY=MO, FREQ=MONTHLY;BYMONTHDAY=1"),
         ),
-        Field(name="at", label=_("Time of day"), default="06:00", hint=_("HH:MM by the clock of the site")),
+        Field(name="at", label=_("Time of day"), kind="clock", default="06:00", hint=_("By the clock of the site")),
         Field(name="span_days", label=_("Days it covers"), kind="integer", low=1, high=3660, default=7),
         Field(
             name="recipients", label=_("Recipients"), kind="words", required=True, hint=_("Employee numbers of people who may read reports")

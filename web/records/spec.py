@@ -17,6 +17,8 @@ Kind = Literal[
     "money",  # with the site's currency
     "date",
     "moment",  # date and time, native datetime-local in forms
+    "clock",  # a time of day, "06:00"
+    "recurrence",  # an rrule as a sentence, "every 3 months"
     "choice",  # one of `choices`
     "flag",  # yes or no
     "reference",  # another thing: {"id", "code" | "number" | "name"} in bodies, its `key` in forms
@@ -33,7 +35,7 @@ Kind = Literal[
 class Field:
     """One value of a record.
 
-    name: key in the body; dotted ("asset.code") where it is nested. sends: key in requests where it differs.
+    name: key in the body; dotted ("asset.code") where it is nested, and nested again when sent. sends: key in requests where it differs.
     """
 
     name: str
@@ -52,6 +54,9 @@ class Field:
     low: float | None = None
     high: float | None = None
     default: str | int | float | bool | None = None
+    signless: bool = False  # number: shown without its sign, where a word beside it says which way
+    none: Word = ""  # what is shown where there is no value, instead of a dash
+    keeps: bool = False  # list: what of a row has no column goes back as it came
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +74,8 @@ class Act:
     on_list: bool = False
     on_row: bool = False  # a button in each row of the list too
     upload: bool = False  # multipart/form-data
+    starts: str = ""  # API path whose answer the form starts with...
+    start_with: tuple[tuple[str, str], ...] = ()  # ...: name of the field, name in the answer
     shows: tuple[Field, ...] = ()  # what of the answer is shown in place; empty = the record is read again
 
 
@@ -84,6 +91,10 @@ class Panel:
     none: Word = ""  # what is said where there is no row
     acts: tuple[Act, ...] = ()  # of each row; paths are filled from the row, then from the record as {of.id}
     right: str | None = None  # left out for those without it; None = who sees the record sees the panel
+    heads: tuple[Act, ...] = ()  # above the list, filled from the record
+    row: tuple[Field, ...] = ()  # of a list in the body: the form of one row; rows are added, changed and removed, the whole list is sent
+    word: Word = ""  # what such a row is called
+    write: str | None = None  # right to change such rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,5 @@
 // @ts-check
-// The bell of the top bar: how many messages wait, kept by push; its menu holds the last ten, and a click opens what one is about.
+// The bell of the top bar and of the phone: how many messages wait, kept by push; its menu holds the last ten, and a click opens what one is about.
 import { get, post } from "./api.js";
 import { byId, empty, fill, h, setText, toast } from "./dom.js";
 import { duration, ms } from "./format.js";
@@ -22,8 +22,8 @@ function count(unread) {
 
 /** Page of what a message is about; null where it is about nothing that has one. @param {any} message */
 function pageOf(message) {
-  if (message.order) return `/work-orders/${message.order}`;
   if (message.downtime) return `/downtimes/${message.downtime}`;
+  if (message.order) return `/work-orders/${message.order}`;
   return message.alert ? `/alerts/${message.alert}` : null;
 }
 

@@ -18,6 +18,8 @@ const WORDS = {
   resume: () => _("Go on"),
   complete: () => _("Complete"),
 };
+/** @type {[string, () => string][]} */
+const CHECKS = [["pass", () => _("Pass")], ["fail", () => _("Fail")], ["na", () => _("Does not apply")]];
 const ASKS = { hold: "reason", problem: "note", complete: "notes" };
 
 /** @param {string} method @param {string} path @param {any} [body] @returns {Promise<any>} */
@@ -48,10 +50,12 @@ async function run(act) {
 /** @param {any} step @param {boolean} open */
 function stepRow(step, open) {
   const done = step.done ? `${_("Done")}${step.answer?.value !== null && step.answer?.value !== undefined ? `: ${step.answer.value} ${step.in?.unit || ""}` : ""}` : "";
-  const row = h("li", {}, h("b", {}, step.t), step.warn ? h("p", { class: "error" }, step.warn) : null, done ? h("p", { class: "quiet" }, done) : null);
+  const row = h("li", {}, h("b", {}, step.t), step.warn ? h("p", { class: "error" }, step.warn.t) : null, done ? h("p", { class: "quiet" }, done) : null);
   if (!open || step.done) return row;
   const send = (/** @type {any} */ answer) => run(() => ask("POST", `/steps/${encodeURIComponent(step.id)}`, answer));
   if (step.k === "choice") row.append(h("p", { class: "row" }, (step.opt || []).map((/** @type {any} */ option) => h("button", { class: "button", type: "button", onclick: () => send({ option: option.k }) }, option.t))));
+  else if (step.k === "check") row.append(h("p", { class: "row" }, CHECKS.map(([option, word]) => h("button", { class: "button", type: "button", onclick: () => send({ option }) }, word()))));
+  else if (step.k === "photo") row.append(photo(step, send));
   else if (["measure", "number", "part", "text", "scan"].includes(step.k)) row.append(typed(step, send));
   else row.append(h("p", {}, h("button", { class: "button", type: "button", onclick: () => send({}) }, _("Done"))));
   return row;
@@ -67,12 +71,28 @@ function typed(step, send) {
   return form;
 }
 
+/** @param {any} step @param {(answer: any) => Promise<any>} send */
+function photo(step, send) {
+  const input = /** @type {HTMLInputElement} */ (h("input", { class: "input", id: `photo-${step.id}`, type: "file", accept: "image/jpeg,image/png,image/webp", capture: "environment" }));
+  input.addEventListener("change", () => {
+    const file = input.files?.[0];
+    if (!file) return;
+    const form = new FormData();
+    form.append("file", file);
+    run(async () => {
+      const kept = await ask("POST", "/step-photos", form);
+      await send({ media: [kept.id] });
+    });
+  });
+  return h("div", { class: "field" }, h("label", { for: `photo-${step.id}` }, _("Take or choose a photo")), input);
+}
+
 /** @param {any} order @param {string} action */
 function actForm(order, action) {
   const key = ASKS[/** @type {keyof typeof ASKS} */ (action)];
-  const words = key ? /** @type {HTMLTextAreaElement} */ (h("textarea", { class: "input", id: `words-${action}`, rows: 2, required: true, "aria-label": _("In your words") })) : null;
+  const words = key ? /** @type {HTMLTextAreaElement} */ (h("textarea", { class: "input", id: `words-${action}`, rows: 2, required: true })) : null;
   const verdict = action === "complete" && order.needs_verdict ? /** @type {HTMLSelectElement} */ (h("select", { class: "input", "aria-label": _("What was found") }, h("option", { value: "confirmed" }, _("The alarm was right")), h("option", { value: "false" }, _("Nothing was wrong")), h("option", { value: "something_else" }, _("Something else was wrong")))) : null;
-  const form = h("form", { class: "stack card card-pad" }, words, verdict, h("p", {}, h("button", { class: "button", type: "submit" }, WORDS[/** @type {keyof typeof WORDS} */ (action)]())));
+  const form = h("form", { class: "stack card card-pad" }, words && h("div", { class: "field" }, h("label", { for: words.id }, _("In your words")), words), verdict, h("p", {}, h("button", { class: "button", type: "submit" }, WORDS[/** @type {keyof typeof WORDS} */ (action)]())));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     run(() => ask("POST", `/actions/${action}`, { ...(key && words ? { [key]: words.value } : {}), ...(verdict ? { verdict: verdict.value } : {}) }));

@@ -16,6 +16,7 @@ const LINES = {
   "alert.acknowledged": (a, f) => ({ shape: a.severity === "advisory" ? "advisory" : `${a.severity}-line`, hue: "", text: what(a), more: _("acknowledged by {name}", { name: a.acknowledged_by || f.by }) }),
   "alert.returned": (a) => ({ shape: "returned", hue: "", text: what(a), more: _("returned to normal") }),
   "alert.shelved": (a, f) => ({ shape: "clock", hue: "", text: what(a), more: a.shelved_until ? _("shelved by {name}", { name: a.shelved_by || f.by }) : _("no longer shelved") }),
+  "alert.suppressed": (a) => ({ shape: "clock", hue: "", text: what(a), more: a.suppressed === "flood" ? _("held back in a flood") : a.suppressed ? _("held back: work on the machine") : _("no longer held back") }),
   "alert.resolved": (a, f) => ({ shape: "tick", hue: "", text: what(a), more: _("resolved by {name}", { name: f.by }) }),
   "work_order.opened": (o) => ({ shape: "wrench", hue: "", text: _("{number} opened, {priority}", { number: o.number, priority: o.priority }), more: `${o.asset?.code}: ${o.title}` }),
   "work_order.assigned": (o) => ({ shape: "wrench", hue: "", text: o.assigned_to ? _("{number} to {name}", { number: o.number, name: o.assigned_to.name }) : o.number, more: `${o.asset?.code}: ${o.title}` }),

@@ -68,7 +68,7 @@ function check() {
 form.addEventListener("input", check);
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  const minutes = order.started_at ? Math.max(1, Math.round((now() - ms(order.started_at)) / 60e3)) : undefined;
+  const minutes = order.started_at && !order.labour_min ? Math.max(1, Math.round((now() - ms(order.started_at)) / 60e3)) : undefined;
   const body = { notes: notes.value.trim(), verdict: verdict(), actual_minutes: minutes, parts: parts.filter((part) => part.qty > 0) };
   pressOnce(
     button,

@@ -65,6 +65,13 @@ function acts() {
 /** @param {string} word @param {import("./dom.js").Child} what */
 const row = (word, what) => (what ? [h("dt", {}, word), h("dd", {}, what)] : []);
 
+/** What was booked, else what was said at completion, else the time from start to end. @param {any} o */
+function timeSpent(o) {
+  const minutes = o.labour_min || o.actual_min;
+  if (minutes) return duration(minutes * 60_000);
+  return o.started_at && o.completed_at && duration(ms(o.completed_at) - ms(o.started_at));
+}
+
 function show() {
   const o = order;
   fill(byId("title"), o.title);
@@ -81,7 +88,7 @@ function show() {
     row(_("Due"), o.due_at && moment(o.due_at, now())),
     row(_("Occurrences"), o.occurrences > 0 && String(o.occurrences)),
     row(_("Repeats"), o.repeat_of && h("a", { class: "link", href: `/orders/${o.repeat_of}` }, o.repeat_of)),
-    row(_("Time"), o.started_at && o.completed_at && duration(ms(o.completed_at) - ms(o.started_at))),
+    row(_("Time"), timeSpent(o)),
     row(_("Was the alert right?"), o.verdict && (VERDICT[o.verdict]?.() || o.verdict)),
     row(_("What was done"), o.notes),
     row(_("On hold"), o.status === "on_hold" && (o.problem || o.hold_reason)),

@@ -1,5 +1,6 @@
 // @ts-check
 // What every phone page has: the strip with link, data age and what is not sent yet.
+import { wireBell } from "./bell.js";
 import { byId, fill, icon, setText } from "./dom.js";
 import { age, duration } from "./format.js";
 import { linkState, lostFor, newestAt, on, subscribeByDefault } from "./live.js";
@@ -25,4 +26,5 @@ function show(nowMs) {
 everyTick(show);
 on("link", () => show(now()));
 if (document.getElementById("user-menu")) wireMenu();
+wireBell();
 setTimeout(subscribeByDefault, 1500);

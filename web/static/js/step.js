@@ -1,12 +1,12 @@
 // @ts-check
 // One step on the phone: warning above the act, one sentence, the live value, one big act, PROBLEM always in reach.
-import { get } from "./api.js";
+import { get, upload } from "./api.js";
 import { byId, fill, h, icon, setText, toast } from "./dom.js";
 import { subscribe } from "./live.js";
 import { LiveCard } from "./livecard.js";
 import { everyTick, now } from "./now.js";
 import { pressOnce, sendOnce } from "./sending.js";
-import { inputOf, measure } from "./stepinput.js";
+import { inputOf, measure, photo } from "./stepinput.js";
 import { assets, load } from "./store.js";
 import { _ } from "./words.js";
 
@@ -88,6 +88,18 @@ function show() {
   for (const card of cards) card.tick(now());
 }
 
+/** The photo is kept before the answer names it; what is refused is said, and another can be taken. @param {File} file */
+async function sendPhoto(file) {
+  const form = new FormData();
+  form.append("file", file);
+  try {
+    return await upload(`${path}/step-photos`, form);
+  } catch (error) {
+    toast(error instanceof Error ? error.message : String(error));
+    return null;
+  }
+}
+
 /** The cards of a step: the tag it measures first, with what it accepts. */
 function makeCards() {
   const tags = [...assets.values()].flatMap((asset) => asset.tags);
@@ -96,7 +108,7 @@ function makeCards() {
   cards = found.map((tag) => new LiveCard(tag, tag.name === step.in?.tag ? step.in : null));
   subscribe(found.length ? { tags: found.map((tag) => tag.name) } : { overview: true });
   const own = cards.find((card) => card.tag.name === step.in?.tag) || null;
-  input = step.k === "measure" ? measure(step, changed, own, now) : inputOf(step, changed);
+  input = step.k === "measure" ? measure(step, changed, own, now) : step.k === "photo" ? photo(step, changed, sendPhoto) : inputOf(step, changed);
 }
 
 everyTick((nowMs) => {

@@ -57,6 +57,24 @@ function timer(step, changed) {
   return { body: shown, main: { word: () => say(step), ready: () => left() === 0, answer: () => ({}) }, seconds: [] };
 }
 
+/** A photo: taken or chosen, sent at once, named by the answer. @param {any} step @param {() => void} changed @param {(file: File) => Promise<any>} send @returns {Input} */
+export function photo(step, changed, send) {
+  let kept = 0;
+  let word = _("TAKE A PHOTO");
+  const input = /** @type {HTMLInputElement} */ (h("input", { class: "input", id: "photo", type: "file", accept: "image/jpeg,image/png,image/webp", capture: "environment" }));
+  input.addEventListener("change", async () => {
+    const file = input.files?.[0];
+    if (!file) return;
+    [kept, word] = [0, _("SENDING")];
+    changed();
+    const answer = await send(file);
+    [kept, word] = answer ? [answer.id, say(step)] : [0, _("TAKE A PHOTO")];
+    changed();
+  });
+  const body = h("div", {}, h("label", { class: "group", for: "photo" }, _("Photo")), input);
+  return { body, main: { word: () => word, ready: () => kept > 0, answer: () => ({ media: [kept] }) }, seconds: [] };
+}
+
 /** A measure: the live value when it is fresh, else what a person typed. @param {any} step @param {() => void} changed @param {import("./livecard.js").LiveCard | null} live @param {() => number} nowMs @returns {Input & {openPad: () => void}} */
 export function measure(step, changed, live, nowMs) {
   const pad = /** @type {HTMLInputElement} */ (h("input", { class: "input", id: "pad", inputmode: "decimal", autocomplete: "off", oninput: changed }));

@@ -79,7 +79,7 @@ function apply(fact) {
   const [kind] = fact.name.split(".");
   if (kind === "alert") {
     put(alerts, fact.data);
-    if (fact.name === "alert.resolved") alerts.delete(fact.id);
+    if (fact.name === "alert.resolved" || fact.data.suppressed) alerts.delete(fact.id);
   } else if (kind === "work_order") {
     put(orders, fact.data);
   } else if (kind === "asset") {

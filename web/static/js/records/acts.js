@@ -1,6 +1,6 @@
 // @ts-check
 // Acts on a record, a row or a list: a button sends at once, opens its small form in place, or asks first.
-import { patch, post, press, put, remove, upload } from "../api.js";
+import { get, patch, post, press, put, remove, upload } from "../api.js";
 import { fill, h, toast } from "../dom.js";
 import { _ } from "../words.js";
 import { confirm } from "./confirm.js";
@@ -70,8 +70,19 @@ function startOf(act, row) {
   return act.method === "POST" || !pairs.length ? null : Object.fromEntries(pairs);
 }
 
+/** The act's fields with what another answer proposes for them. @param {Act} act @param {Around} around */
+async function proposed(act, around) {
+  const fields = act.fields || [];
+  const path = fillPath(act.starts, around.row, around.of);
+  if (!path) return fields;
+  const answer = await get(path).catch(() => null); // a form without a proposal is filled by hand
+  const values = Object.fromEntries((act.start_with || []).map(([name, key]) => [name, answer ? at(answer, key) : null]));
+  return fields.map((field) => ({ ...field, default: values[field.name] ?? field.default }));
+}
+
 /** @param {Act} act @param {Around} around @param {HTMLButtonElement} button */
-function open(act, around, button) {
+async function open(act, around, button) {
+  const fields = await proposed(act, around);
   const send = sender(act, around);
   const close = () => {
     fill(around.place);
@@ -79,7 +90,7 @@ function open(act, around, button) {
   };
   const whole = startOf(act, around.row);
   const element = form({
-    fields: act.fields || [],
+    fields,
     body: whole,
     word: act.label,
     guard: false,

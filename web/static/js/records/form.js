@@ -4,7 +4,7 @@ import { ApiError } from "../api.js";
 import { fill, h, icon } from "../dom.js";
 import { _ } from "../words.js";
 import { control } from "./inputs.js";
-import { sentAs } from "./spec.js";
+import { at, merged, sentAs } from "./spec.js";
 
 let unsaved = 0;
 addEventListener("beforeunload", (event) => {
@@ -27,7 +27,8 @@ function spread(controls, problem) {
   const errors = problem.body?.errors || [];
   const left = errors.filter(({ field, detail }) => {
     const found = controls.find((one) => [sentAs(one.field), one.field.name].some((name) => field === name || field.startsWith(`${name}.`)));
-    found?.refuse(detail, field.slice(field.indexOf(".") + 1));
+    const own = found && field.startsWith(`${sentAs(found.field)}.`) ? sentAs(found.field) : (found?.field.name ?? "");
+    found?.refuse(detail, field.slice(own.length + 1));
     return !found;
   });
   if (errors.length && !left.length) return _("Some values were refused; see above.");
@@ -39,9 +40,25 @@ const given = (value) => value !== null && !(Array.isArray(value) && !value.leng
 
 /** What is sent: everything of a new record, of an old one what was changed. @param {import("./inputs.js").Control[]} controls @param {any} body @param {string[]} before */
 function values(controls, body, before) {
-  const pairs = controls.map((one, i) => ({ one, value: one.read(), was: before[i] }));
+  const pairs = controls.map((one, i) => ({ name: sentAs(one.field), value: one.read(), was: before[i] }));
   const kept = pairs.filter(({ value, was }) => (body === null ? given(value) : JSON.stringify(value) !== was));
-  return Object.fromEntries(kept.map(({ one, value }) => [sentAs(one.field), value]));
+  return nested(Object.fromEntries(kept.map(({ name, value }) => [name, value])), body);
+}
+
+/** Dotted names as the API takes them: the whole of what they are in, null where nothing is left. @param {Record<string, any>} flat @param {any} body */
+function nested(flat, body) {
+  /** @type {Record<string, any>} */
+  const whole = {};
+  for (const [name, value] of Object.entries(flat)) {
+    const [first, ...below] = name.split(".");
+    if (!below.length) whole[first] = value;
+    else whole[first] = merged(whole[first] ?? at(body ?? {}, first) ?? {}, { [below.join(".")]: value });
+  }
+  for (const name of Object.keys(flat).filter((one) => one.includes("."))) {
+    const [first] = name.split(".");
+    if (!Object.keys(whole[first] ?? {}).length) whole[first] = null;
+  }
+  return whole;
 }
 
 /**

@@ -50,6 +50,7 @@ const MAKE = {
   integer: (field, id, value) => numeric(field, id, value, "1"),
   money: (field, id, value) => numeric(field, id, value, "0.01"),
   date: (field, id, value) => line(field, id, value ? String(value).slice(0, 10) : "", { type: "date" }),
+  clock: (field, id, value) => line(field, id, value ?? "", { type: "time" }),
   moment: (field, id, value) => {
     const raw = line(field, id, value ? localMoment(value) : "", { type: "datetime-local" });
     return { ...raw, read: () => (raw.read() ? new Date(raw.read()).toISOString() : null) };

@@ -4,6 +4,7 @@ import { ApiError, get } from "../api.js";
 import { empty, fill, h, icon } from "../dom.js";
 import { _ } from "../words.js";
 import { buttons } from "./acts.js";
+import { headButton, rowButtons } from "./rowforms.js";
 import { at, fillPath, withQuery } from "./spec.js";
 import { table } from "./table.js";
 
@@ -16,7 +17,8 @@ const PAGE = 50;
 
 /** @param {Panel} panel @param {any[]} rows @param {Around} around @param {HTMLElement} place */
 function drawn(panel, rows, around, place) {
-  const acts = panel.acts ? (/** @type {any} */ row) => buttons(panel.acts, { row, of: around.record, place, done: around.done }, "button") : undefined;
+  const each = (/** @type {any} */ row) => [...buttons(panel.acts, { row, of: around.record, place, done: around.done }, "button"), ...rowButtons(panel, rows, row, { ...around, place })];
+  const acts = panel.acts || panel.row ? each : undefined;
   return table(panel.columns, rows, { of: around.record, pageOf: (row) => fillPath(panel.link, row, around.record), acts, actsWord: _("Acts") });
 }
 
@@ -30,7 +32,9 @@ export function panel(panel, around, n) {
   const count = h("span", { class: "quiet" });
   const place = h("div", { class: "act-place" });
   const body = h("div", { class: "records" }, empty("—"));
-  const element = h("section", { class: "card", "aria-labelledby": `panel-${n}` }, h("div", { class: "card-head" }, h("h2", { id: `panel-${n}` }, panel.title), count), place, body);
+  const own = { row: around.record, of: around.record, place, done: around.done };
+  const heads = [...buttons(panel.heads, own), headButton(panel, { ...around, place })];
+  const element = h("section", { class: "card", "aria-labelledby": `panel-${n}` }, h("div", { class: "card-head" }, h("h2", { id: `panel-${n}` }, panel.title), count, ...heads), place, body);
   let limit = PAGE;
 
   /** @param {any[]} rows @param {number} total */

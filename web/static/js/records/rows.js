@@ -3,7 +3,10 @@
 import { fill, h, icon } from "../dom.js";
 import { _ } from "../words.js";
 import { control } from "./inputs.js";
-import { sentAs } from "./spec.js";
+import { merged, sentAs } from "./spec.js";
+
+/** An empty list inside a row is no value. @param {any} value */
+const some = (value) => (Array.isArray(value) && !value.length ? null : value);
 
 /**
  * @param {import("./spec.js").Field} field
@@ -12,7 +15,7 @@ import { sentAs } from "./spec.js";
  * @returns {import("./inputs.js").Raw}
  */
 export function rowsInput(field, id, value) {
-  /** @type {{element: HTMLElement, controls: import("./inputs.js").Control[]}[]} */
+  /** @type {{element: HTMLElement, body: any, controls: import("./inputs.js").Control[]}[]} */
   const rows = [];
   const place = h("div", { class: "row-list" });
   const add = /** @type {HTMLButtonElement} */ (h("button", { type: "button", class: "button", id, onclick: () => grow(null, true) }, icon("plus"), _("Add a row")));
@@ -23,7 +26,7 @@ export function rowsInput(field, id, value) {
   /** @param {any} body @param {boolean} byHand */
   function grow(body, byHand) {
     const controls = (field.columns || []).map((column) => control(column, body));
-    const row = { controls, element: h("div", { class: "row-controls", role: "group" }, ...controls.map((one) => one.element), h("button", { type: "button", class: "button calm", onclick: () => drop(row) }, icon("minus"), _("Remove"))) };
+    const row = { controls, body, element: h("div", { class: "row-controls", role: "group" }, ...controls.map((one) => one.element), h("button", { type: "button", class: "button calm", onclick: () => drop(row) }, icon("minus"), _("Remove"))) };
     rows.push(row);
     place.append(row.element);
     number();
@@ -44,12 +47,13 @@ export function rowsInput(field, id, value) {
   return {
     element: box,
     control: add,
-    read: () => rows.map((row) => Object.fromEntries(row.controls.map((one) => [sentAs(one.field), one.read()]).filter(([, what]) => what !== null))),
+    read: () => rows.map((row) => merged(field.keeps ? row.body : {}, Object.fromEntries(row.controls.map((one) => [sentAs(one.field), some(one.read())])))),
     check: () => rows.map((row) => row.controls.map((one) => one.check()).every(Boolean)).every(Boolean),
     refuse: (message, path) => {
-      const [n, name] = path.split(".");
-      const found = rows[Number(n)]?.controls.find((one) => sentAs(one.field) === name);
-      found?.refuse(message);
+      const [n, ...below] = path.split(".");
+      const name = below.join(".");
+      const found = rows[Number(n)]?.controls.find((one) => name === sentAs(one.field) || name.startsWith(`${sentAs(one.field)}.`));
+      found?.refuse(message, name.slice(sentAs(found.field).length + 1));
       return Boolean(found);
     },
   };

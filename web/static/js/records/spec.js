@@ -3,10 +3,12 @@
 
 /**
  * @typedef {{name: string, label: string, kind: string, unit?: string, sends?: string, required?: boolean, choices?: [string, string][],
- *   source?: string, key: string, shows: string, link?: string, columns?: Field[], hint?: string, low?: number, high?: number, default?: any, none?: string}} Field
+ *   source?: string, key: string, shows: string, link?: string, columns?: Field[], hint?: string, low?: number, high?: number, default?: any, none?: string, keeps?: boolean, signless?: boolean}} Field
  * @typedef {{label: string, path: string, method: string, fields?: Field[], body?: [string, any][], shown_when?: [string, string[]],
- *   confirm?: string, on_list?: boolean, on_row?: boolean, upload?: boolean, shows?: Field[]}} Act
- * @typedef {{title: string, columns: Field[], api?: string, inside?: string, link?: string, none?: string, acts?: Act[]}} Panel
+ *   confirm?: string, on_list?: boolean, on_row?: boolean, upload?: boolean, shows?: Field[],
+ *   starts?: string, start_with?: [string, string][]}} Act
+ * @typedef {{title: string, columns: Field[], api?: string, inside?: string, link?: string, none?: string, acts?: Act[], heads?: Act[],
+ *   row?: Field[], word?: string}} Panel
  * @typedef {{label: string, path: string, on_list?: boolean}} Download
  * @typedef {{path: string, api: string, title: string, one: string, columns: Field[], fields?: Field[], first?: Field[], read_only?: Field[], filters?: Field[],
  *   sorts?: string[], searchable: boolean, creates: boolean, edits: boolean, deletes: boolean, panels?: Panel[], acts?: Act[],
@@ -53,6 +55,24 @@ export function withQuery(path, query) {
   for (const [name, value] of Object.entries(query)) if (value !== "" && value !== null && value !== undefined) more.set(name, String(value));
   const text = more.toString();
   return text ? `${path}${path.includes("?") ? "&" : "?"}${text}` : path;
+}
+
+/**
+ * A body with these values in it; dotted names go where they lead, null takes a value away and what is then empty with it.
+ * @param {any} body
+ * @param {Record<string, any>} values
+ * @returns {any}
+ */
+export function merged(body, values) {
+  const whole = structuredClone(body ?? {});
+  for (const [name, value] of Object.entries(values)) {
+    const [first, ...below] = name.split(".");
+    if (below.length) whole[first] = merged(whole[first], { [below.join(".")]: value });
+    else whole[first] = value;
+    const now = whole[first];
+    if (now === null || (below.length && !Object.keys(now).length)) delete whole[first];
+  }
+  return whole;
 }
 
 /** What a field is called in requests. @param {Field} field */

@@ -3,6 +3,7 @@
 import { code, h, icon } from "../dom.js";
 import { number, sentence } from "../format.js";
 import { _, language } from "../words.js";
+import { recurrence } from "./recurrence.js";
 import { at, fillPath, spec } from "./spec.js";
 import { table } from "./table.js";
 
@@ -39,9 +40,14 @@ export function nameOf(thing, shows = "name") {
   return [mark, name === mark ? null : name].filter((part) => part !== null && part !== undefined && part !== "").join(" ") || String(thing.id ?? "—");
 }
 
+const TERMS = "/api/fault-terms"; // their codes are words: "no_signal"
+
+/** "Background job" for background_job. @param {any} value */
+const worded = (value) => sentence(String(value).replaceAll("_", " "));
+
 /** @type {Record<string, (field: Field, value: any, row: any) => import("./../dom.js").Child>} */
 const SHOW = {
-  number: (field, value) => quantity(figure(value), field.unit),
+  number: (field, value) => quantity(figure(field.signless ? Math.abs(value) : value), field.unit),
   integer: (field, value) => quantity(number(value, 0), field.unit),
   money: (_field, value, row) => quantity(number(value, 2), row?.currency || spec.currency),
   date: (_field, value) => day(value),
@@ -49,9 +55,10 @@ const SHOW = {
   choice: (field, value) => field.choices?.find(([key]) => key === String(value))?.[1] || String(value),
   flag: (_field, value) => (value ? h("span", { class: "yes" }, icon("tick"), _("Yes")) : _("No")),
   code: (_field, value) => code(nameOf(value)),
-  reference: (field, value) => nameOf(value, field.shows),
+  reference: (field, value) => (typeof value === "string" && field.source?.startsWith(TERMS) ? worded(value) : nameOf(value, field.shows)),
   words: (_field, value) => (Array.isArray(value) ? value.join(", ") : String(value)),
-  word: (_field, value) => sentence(String(value).replaceAll("_", " ")),
+  recurrence: (_field, value) => recurrence(String(value)),
+  word: (_field, value) => worded(value),
   picks: (field, value) => (field.choices || []).filter(([key]) => value.includes(Number(key))).map(([, word]) => word).join(", "),
   long: (_field, value) => h("span", { class: "long" }, String(value)),
 };
@@ -62,7 +69,7 @@ function quantity(figures, unit) {
 }
 
 /**
- * The value of a field; a dash where there is none.
+ * The value of a field; its own word or a dash where there is none.
  * @param {Field} field
  * @param {any} row
  * @param {any} [of] the record around a row
@@ -70,7 +77,7 @@ function quantity(figures, unit) {
  */
 export function show(field, row, of) {
   const value = at(row, field.name);
-  if (value === null || value === undefined || value === "" || (Array.isArray(value) && !value.length)) return "—";
+  if (value === null || value === undefined || value === "" || (Array.isArray(value) && !value.length)) return field.none || "—";
   if (field.kind === "list") return field.columns && Array.isArray(value) ? table(field.columns, value, { of: row }) : String(value.length);
   const numeric = ["number", "integer", "money"].includes(field.kind) && typeof value !== "number";
   const what = numeric ? String(value) : (SHOW[field.kind] || ((_f, v) => nameOf(v)))(field, value, row);
