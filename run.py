@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from realtime.embedded.mqtt_broker import PLANT, EmbeddedBroker, free_port
 from realtime.embedded.postgres import EmbeddedPostgres
 from realtime.embedded.valkey import EmbeddedValkey
 from realtime.errors import SettingsError
+from realtime.guarded_file import Unguarded, read_guarded
 from realtime.instance import take_instance
 from realtime.settings import Settings
 from realtime.supervise import configure_logging, stop_event
@@ -41,6 +43,7 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
 }
 # Nobody waits for these at a start: they come once the page is there.
 LATER: dict[str, tuple[str, ...]] = {"jobs": ("-m", "server.jobs"), "ml-jobs": ("-m", "ml.jobs")}
+WRITES_PROGRAM = ("plc-writes", ("-m", "plc.commands"))  # with PLC_WRITES=1 only; it alone writes to PLCs
 DEMO_PROGRAM = ("simulator", ("-m", "plc.simulator"))
 DEMO_DEFAULTS = {"PROOF_WINDOW_SECONDS": "60"}
 
@@ -102,9 +105,23 @@ def set_up(environment: dict[str, str]) -> None:
         raise SystemExit(done.returncode)
 
 
+def may_write(settings: Settings) -> bool:
+    """Whether the allow-list of guarded writes is protected from our own programs; says why not, and then nothing is written."""
+    try:
+        weakness = read_guarded(settings.plc_write_list, settings.data_dir).weakness
+    except Unguarded as error:
+        log.error("PLC writes stay off: %s", error)  # noqa: TRY400 - one line says it
+        return False
+    if weakness:
+        log.warning("PLC writes: %s", weakness)
+    return True
+
+
 def programs(settings: Settings) -> list[tuple[str, tuple[str, ...]]]:
     """Name and arguments of every program that this instance starts once it is set up."""
     chosen = [(name, arguments) for name, arguments in PROGRAMS.items() if name != "web"]
+    if settings.plc_writes and may_write(settings):
+        chosen.append(WRITES_PROGRAM)
     return chosen + [(f"web-{n}", PROGRAMS["web"]) for n in range(settings.web_processes)]
 
 
@@ -114,9 +131,12 @@ def web_port(settings: Settings) -> int | None:
     return int(json.loads(path.read_text("utf-8"))["port"]) if path.exists() else None
 
 
-def is_live(port: int) -> bool:
-    """True when the web process answers."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+def is_live(port: int, scheme: str = "http") -> bool:
+    """True when the web process answers. Its certificate is for other names than loopback: it is not asked for here."""
+    if scheme == "https":
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection("127.0.0.1", port, timeout=2, context=_own_process())
+    else:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
         connection.request("GET", "/live")
         return connection.getresponse().status == http.client.OK
@@ -124,6 +144,17 @@ def is_live(port: int) -> bool:
         return False
     finally:
         connection.close()
+
+
+def _own_process() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def scheme_of(settings: Settings) -> str:
+    """http, or https where the web process has a certificate."""
+    return "https" if settings.tls_cert else "http"
 
 
 def lan_address() -> str | None:
@@ -138,10 +169,11 @@ def lan_address() -> str | None:
 
 def announce(settings: Settings, port: int) -> None:
     """Addresses and first logins, once they work; the first admin's password is shown this once."""
-    address = f"http://127.0.0.1:{port}"
+    scheme = scheme_of(settings)
+    address = f"{scheme}://127.0.0.1:{port}"
     print(f"\nSightline is ready: {address}")
     if settings.lan and (host := lan_address()):
-        print(f"  on the plant's network: http://{host}:{port}")
+        print(f"  on the plant's network: {scheme}://{host}:{port}")
     print(f"  glasses: {address}/glasses")
     for name in ("first-login.json", "demo-logins.json"):
         path = settings.run_dir / name
@@ -164,7 +196,7 @@ def serve(settings: Settings, supervisor: Supervisor) -> None:
     while not stop.wait(0.1):
         supervisor.tend()
         port = web_port(settings) if waiting else None
-        if port is not None and is_live(port):
+        if port is not None and is_live(port, scheme_of(settings)):
             waiting = False
             announce(settings, port)
             for name, arguments in LATER.items():

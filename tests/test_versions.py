@@ -41,7 +41,9 @@ def test_every_direct_dependency_is_exact() -> None:
     assert [line for line in lines if "==" not in line] == []
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-test.lock", "package-lock.json"])
+@pytest.mark.parametrize(
+    "name", ["requirements.lock", "requirements-edge.lock", "requirements-test.lock", "package-lock.json", "tests/peers/package-lock.json"]
+)
 def test_locks_name_no_host(name: str) -> None:
     text = (ROOT / name).read_text("utf-8")
     if name.endswith(".json"):
@@ -57,3 +59,14 @@ def test_locks_hold_the_pins() -> None:
     lock = (ROOT / "requirements.lock").read_text("utf-8")
 
     assert [name for name, pinned in PINS if f"\n{name}=={pinned} \\" not in "\n" + lock] == []
+
+
+def test_an_edge_installs_the_same_versions_and_no_others() -> None:
+    def locked(name: str) -> set[tuple[str, ...]]:
+        lines = (ROOT / name).read_text("utf-8").replace("\\\n", "").splitlines()
+        return {(line.split()[0], *re.findall(r"--hash=(\S+)", line)) for line in lines}
+
+    direct = re.findall(r"^([a-z0-9-]+)==(\S+)$", (ROOT / "requirements-edge.txt").read_text("utf-8"), re.MULTILINE)
+
+    assert locked("requirements-edge.lock") <= locked("requirements.lock")
+    assert set(direct) <= set(PINS)

@@ -1,6 +1,7 @@
 """Sets up a bare machine: virtual environment, hashed install, npm packages. Standard library only; a second run does nothing.
 
-`bootstrap.py run` installs what the product needs, `bootstrap.py test` the tests' tools, peers and browser as well.
+`bootstrap.py run` installs what the product needs, `bootstrap.py test` the tests' tools, peers and browser as well, `bootstrap.py edge`
+no more than a collector on a machine of its own needs (docs/edge.md).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 PEERS = ROOT / "tests" / "peers"
+EDGE = ROOT / "tests" / "edge"
 NODE_MIN = 18
 
 
@@ -96,49 +98,65 @@ def node_npm() -> list[str] | None:
     return None
 
 
-def install_browser_libraries() -> None:
-    """npm ci of what the pages are served with; without it the API runs and a page says what is missing."""
-    modules = ROOT / "node_modules"
-    stamp, wanted, done = stamped(modules, "npm", ROOT / "package-lock.json")
+def install_npm(folder: Path, what: str, without: str) -> None:
+    """npm ci of a folder's lock; where no npm can be had, say what will be missing."""
+    stamp, wanted, done = stamped(folder / "node_modules", "npm", folder / "package-lock.json")
     if done:
         return
     npm = node_npm()
     if npm is None:
-        say("no node 18 or newer and no wheel of it: the API runs, the pages do not")
+        say(f"no node 18 or newer and no wheel of it: {without}")
         return
-    say("installing browser libraries (once)")
-    call(*npm, "ci", "--ignore-scripts", "--no-fund", "--no-audit")
+    say(f"installing {what} (once)")
+    call(*npm, "ci", "--ignore-scripts", "--no-fund", "--no-audit", cwd=folder)
     stamp.write_text(wanted)
 
 
 def install_peers() -> None:
     """Independent implementations for tests/peers, each in an environment of its own."""
-    lock = PEERS / "requirements.lock"
-    if lock.exists():
-        make_venv(PEERS / ".venv")
-        install(PEERS / ".venv", lock)
+    make_venv(PEERS / ".venv")
+    install(PEERS / ".venv", PEERS / "requirements.lock")
+    install_npm(PEERS, "protocol peers", "the tests against npm's protocol peers will fail")
+    install_debian(("mosquitto", "mosquitto_pub"), "mosquitto mosquitto-clients", "the tests against mosquitto will be deselected")
+
+
+def install_edge(folder: Path = EDGE / ".venv") -> Path:
+    """An environment of exactly what an edge needs; returns its Python."""
+    make_venv(folder)
+    install(folder, ROOT / "requirements-edge.lock")
+    return folder / "bin" / "python"
+
+
+def install_debian(programs: tuple[str, ...], packages: str, without: str) -> None:
+    """Debian's packages where they can be had and a program of them is missing."""
+    if all(shutil.which(name) for name in programs):
+        return
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        say(f"installing {packages} (once)")
+        if succeeds("apt-get", "update", "-qq") and succeeds("apt-get", "install", "-y", "-qq", *packages.split()):
+            return
+    say(f"no {packages.split(maxsplit=1)[0]} here: {without}")
 
 
 def install_chromium() -> None:
     """Debian's Chromium where it can be had; elsewhere the browser tests are deselected and counted."""
-    if any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
-        return
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        say("installing chromium (once)")
-        if succeeds("apt-get", "update", "-qq") and succeeds("apt-get", "install", "-y", "-qq", "chromium"):
-            return
-    say("no Chromium here: the browser tests will be deselected")
+    if not any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
+        install_debian(("chromium",), "chromium", "the browser tests will be deselected")
 
 
 def main(goal: str) -> None:
     """Do what the goal needs."""
     if sys.version_info < (3, 11):  # noqa: UP036 - an older one may be what `make` finds
         sys.exit(f"sightline: Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
+    if goal == "edge":
+        install_edge(VENV)
+        return
     make_venv(VENV)
     install(VENV, ROOT / ("requirements-test.lock" if goal == "test" else "requirements.lock"))
-    install_browser_libraries()
+    install_npm(ROOT, "browser libraries", "the API runs, the pages do not")
     if goal == "test":
         install_peers()
+        install_edge()
         install_chromium()
 
 
