@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import orjson
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
@@ -33,6 +34,7 @@ class Database:
             max_overflow=pool_size,
             pool_timeout=POOL_WAIT_S,
             pool_pre_ping=True,
+            json_deserializer=orjson.loads,  # jsonb writes 1e300 with all its digits; the standard reader makes an integer of them
             connect_args={"options": options, "connect_timeout": 5},
         )
         event.listen(self.engine, "connect", lambda connection, _record: step_down(connection, self.engine.url.database or ""))

@@ -30,6 +30,7 @@ from tests.waiting import wait_for
 pytestmark = pytest.mark.timeout(300)
 ROOT = Path(__file__).parents[2]
 BIT, NEIGHBOUR = "M20.7:BOOL", "M20.6:BOOL"
+TOO_SOON_OR_LATE = {"rate", "expired"}  # a busy machine's doing; tests/plc/test_commands.py judges both
 WRITER, SECOND, OTHER = "2001", "2002", "3001"
 
 
@@ -62,7 +63,7 @@ class Browser:
         return self.post(f"/api/commands/{command['id']}/confirm", {"nonce": command["nonce"], **more})
 
     def written(self, entry: str, value: float = 1, second: Browser | None = None) -> Any:
-        """Ask, confirm (the second person where there is one) and wait for what comes of it; waits out the rate."""
+        """Ask, confirm (the second person where there is one) and wait for what comes of it; waits out the rate, wherever it is kept."""
 
         def sent() -> Any:
             answer = self.ask(entry, value)
@@ -78,8 +79,12 @@ class Browser:
             assert confirmed.status_code in {202, 429}, confirmed.text
             return asked if confirmed.status_code == 202 else None
 
-        asked: Any = wait_for(sent, what="its turn", every_s=1.1, timeout_s=30)
-        return wait_for(lambda: self.ended(asked), what="what came of it")
+        def done() -> Any:
+            asked = sent()
+            came = wait_for(lambda: self.ended(asked), what="what came of it") if asked else None
+            return None if came and came["refusal"] in TOO_SOON_OR_LATE else came
+
+        return wait_for(done, what="its turn", every_s=1.1, timeout_s=60)
 
     def ended(self, command: Any) -> Any:
         """The command once it has ended."""
@@ -170,7 +175,7 @@ def test_the_one_legal_path_sets_the_bit_and_leaves_its_neighbours(plant: Plant,
 def test_a_pulse_goes_back_by_itself(writer: Browser, press: Press) -> None:
     done = writer.written("press-maintenance-request")
 
-    assert (done["state"], done["new"]) == ("written", 1.0)
+    assert (done["state"], done["refusal"], done["new"]) == ("written", None, 1.0)
     assert press.bit() == 0.0
 
 

@@ -60,6 +60,15 @@ def test_the_same_write_again_changes_nothing(client: FlaskClient, plant: Plant,
     assert answer.json["unchanged"] == [plant.tag]
 
 
+def test_numbers_come_back_as_they_were_whatever_their_size(client: FlaskClient, plant: Plant, bearer: LogIn) -> None:
+    headers, scale = bearer("manager"), [-1.3e-162, 1.0064736144193653e212]
+    assert client.post("/api/tags", json={"tag": f"{plant.asset}.huge", "scale_eng": scale}, headers=headers).status_code == 201
+
+    (found,) = client.get(f"/api/tags?search={plant.asset}.huge", headers=headers).json["items"]
+
+    assert found["scale_eng"] == scale
+
+
 def test_what_is_left_out_stays(client: FlaskClient, services: Services, plant: Plant, bearer: LogIn) -> None:
     client.put("/api/tags", json=[{"tag": plant.tag, "label": "Discharge pressure"}], headers=bearer("manager"))
 
