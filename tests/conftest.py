@@ -49,6 +49,7 @@ hypothesis_settings.register_profile("search", UNTIMED, derandomize=False)
 hypothesis_settings.load_profile("same")
 
 TEMPLATE = "sightline_template"
+SERVERS = frozenset({"postgres_server", "redis_url", "mqtt_url"})  # the fixtures that `make test-external` puts other servers behind
 
 
 def external_url(name: str) -> str | None:
@@ -246,12 +247,19 @@ def _browser_tests() -> int:
     return sum(text.count("\ndef test_") for text in (path.read_text("utf-8") for path in BROWSER_TESTS.glob("test_*.py")))
 
 
+def _has_no_place_here(item: pytest.Item) -> bool:
+    if CHROMIUM is None and item.get_closest_marker("browser"):
+        return True
+    asks_no_server = SERVERS.isdisjoint(getattr(item, "fixturenames", ()))
+    return asks_no_server and os.environ.get("SIGHTLINE_TEST_EXTERNAL") == "1"
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without Chromium the browser tests are deselected; the last line counts them."""
-    if CHROMIUM is None:
-        gone = [item for item in items if item.get_closest_marker("browser")]
+    """Without Chromium the browser tests are deselected, and the last line counts them; `make test-external` runs what asks for a server."""
+    gone = [item for item in items if _has_no_place_here(item)]
+    if gone:
         config.hook.pytest_deselected(items=gone)
-        items[:] = [item for item in items if item not in gone]
+        items[:] = [item for item in items if item not in set(gone)]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

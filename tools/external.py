@@ -1,6 +1,7 @@
 """`make test-external`: the tests against servers that others run, named by TEST_DATABASE_URL, TEST_REDIS_URL, TEST_MQTT_URL.
 
-Makes and drops its own databases, bus prefixes and topic prefixes; leaves out tests that kill, flush or fill a service.
+Makes and drops its own databases, bus prefixes and topic prefixes; leaves out tests that kill, flush or fill a service, and
+(tests/conftest.py) those that ask for no server at all.
 """
 
 from __future__ import annotations
