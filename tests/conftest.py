@@ -255,7 +255,7 @@ def _has_no_place_here(item: pytest.Item) -> bool:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without Chromium the browser tests are deselected, and the last line counts them; `make test-external` runs what asks for a server."""
+    """Without Chromium the browser tests are deselected, the last line counts them; `make test-external` runs what asks for a server."""
     gone = [item for item in items if _has_no_place_here(item)]
     if gone:
         config.hook.pytest_deselected(items=gone)
