@@ -112,7 +112,10 @@ def test_run_imports_only_realtime() -> None:
 
 @pytest.mark.parametrize("folder", OURS)
 def test_every_package_file_is_empty(folder: str) -> None:
-    assert [str(path) for path in sources(folder) if path.name == "__init__.py" and path.read_text("utf-8").strip()] == []
+    # an evaluation program calls `ml.evaluate:make_plant` and the like; nothing else is taken from a package file
+    filled = {path for path in sources(folder) if path.name == "__init__.py" and path.read_text("utf-8").strip()}
+
+    assert filled - {ROOT / "ml" / "evaluate" / "__init__.py"} == set()
 
 
 @pytest.mark.parametrize(

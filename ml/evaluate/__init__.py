@@ -1,0 +1,5 @@
+"""The product's detectors behind the calls of an evaluation program: `--detector ml.evaluate:make_plant` and so on."""
+
+from ml.evaluate.plant import make_plant
+
+__all__ = ["make_plant"]
