@@ -81,6 +81,7 @@ class Courier:
         if delivery.is_away or delivery.is_store_first or (delivery.spool is not None and delivery.spool.waiting):
             is_done = delivery.catch_up() or delivery.is_away
         self._look_at_spool(delivery)
+        delivery.ledger.tell_discovered()
         self._flush()
         return is_done
 

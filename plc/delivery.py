@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -190,7 +191,8 @@ class Delivery:
         if not wrong.any():
             return part
         first = int(np.argmax(wrong))
-        self.ledger.reject("clock", int(wrong.sum()), topic=f"tag {part.ids[first]}", sample=f"t={part.t[first]}".encode())
+        tag = self.columns.tags[int(self.columns.places(part.ids[first : first + 1])[0])]
+        self.ledger.reject("clock", int(wrong.sum()), topic=tag.name, sample=_seen(int(part.t[first]), received))
         return take(part, ~wrong)
 
     def _scaled(self, part: Readings, places: Places) -> Readings:
@@ -222,6 +224,15 @@ class Delivery:
             flags=frozenset({"replay"}) if part.replay else frozenset(),
             kept=kept,
         )
+
+
+def _seen(t_ms: int, received_ms: int) -> bytes:
+    """What a person reads of a time nobody can believe."""
+    try:
+        shown = datetime.fromtimestamp(t_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    except (ValueError, OverflowError, OSError):
+        shown = "no time at all"
+    return f"source time {shown} ({t_ms} ms), {(t_ms - received_ms) / 1000:+.0f} s from our clock".encode()
 
 
 def take(part: Readings, wanted: npt.NDArray[np.bool_]) -> Readings:
