@@ -105,7 +105,7 @@ def patch_policy(body: dict[str, Any], policy_id: int) -> Response:
     """Change what is named."""
     at, user = services(), current_user()
     with at.database.transaction() as session:
-        row = escalation_policies.get_policy(session, policy_id, user)
+        row = escalation_policies.get_policy(session, policy_id, user, lock=True)
         etags.check_match(row.rev)
         escalation_policies.change(session, row, body, user, at.clock())
         return etags.tagged(escalation_policies.bodies(session, [row])[0])
@@ -118,5 +118,7 @@ def delete_policy(policy_id: int) -> Response:
     """Take it out of force."""
     at, user = services(), current_user()
     with at.database.transaction() as session:
-        escalation_policies.remove(session, escalation_policies.get_policy(session, policy_id, user), user, at.clock())
+        row = escalation_policies.get_policy(session, policy_id, user, lock=True)
+        etags.check_match(row.rev)
+        escalation_policies.remove(session, row, user, at.clock())
     return Response(status=204)

@@ -21,7 +21,7 @@ TAG = Column("tag", "Tag")
 TYPE = Column("type", "Kind", "word")
 SEVERITY = Column("severity", "Severity", "word")
 ORDER = Column("order", "Order")
-VERDICT = Column("verdict", "Verdict", "word")
+VERDICT = Column("verdict", "Alert was", "word")
 
 
 def _alerts(asked: Asked, *columns: Any) -> Select[Any]:

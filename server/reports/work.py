@@ -140,7 +140,7 @@ def _order_list(asked: Asked, breached: ColumnElement[bool], overdue: ColumnElem
         Column("overdue", "Late"),
         Column("breached", "Promise broken"),
         Column("actual_min", "Time taken", "whole", "min"),
-        Column("verdict", "Verdict", "word"),
+        Column("verdict", "Alert was", "word"),
     )
     row = WorkOrder
     query = _orders(

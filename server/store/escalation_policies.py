@@ -30,9 +30,9 @@ def list_policies(session: Session, user: Person, search: str, page: Mapping[str
     return page_of(session, query, order, page["limit"], page["offset"])
 
 
-def get_policy(session: Session, policy_id: int, user: Person) -> EscalationPolicy:
-    """A policy of the caller's site; raises NotFound."""
-    row = session.get(EscalationPolicy, policy_id)
+def get_policy(session: Session, policy_id: int, user: Person, *, lock: bool = False) -> EscalationPolicy:
+    """A policy of the caller's site, locked until commit where it is to be changed; raises NotFound."""
+    row = session.get(EscalationPolicy, policy_id, with_for_update={"key_share": True} if lock else None)
     if row is None or row.site_id != user.site_id or row.deleted_at is not None:
         raise NotFound("escalation policy", policy_id)
     return row
