@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from ml.regimes import Condition, conditions
 from ml.scoring import Flags, Floats, Ints
 from realtime.snapshot import Asset, Snapshot, Tag
 
@@ -18,7 +19,7 @@ class Channels:
     """Slots of one shard, ascending by tag id. `asset` int64 (n,) row of the tag's asset in `assets`.
 
     members int64 (n_assets, width): slots of each asset's scored analogue tags, -1 where there are fewer;
-    running_slot int64 (n_assets,): the tag with role `running`, -1 for none.
+    conditions: when each asset runs; running_slot, idle_slot int64 (n_assets,): the tags that say so, -1 for none.
     """
 
     def __init__(self, snapshot: Snapshot, shard: int) -> None:
@@ -36,15 +37,17 @@ class Channels:
         self.period_s: Floats = np.array([max(tag.period_s, 0.01) for tag in self.tags], np.float64)
         self.analogue: Flags = np.array([tag.kind == "f64" and tag.role is None for tag in self.tags], bool)
         self.source: Ints = _numbered([tag.source or "" for tag in self.tags])
-        self.running_slot: Ints = self._slot_per_asset("running")
+        self.conditions: list[Condition] = conditions(self.assets, self.tags, snapshot.sources)
+        self.running_slot: Ints = self._slots([one.tag for one in self.conditions])
+        self.idle_slot: Ints = self._slots([one.idle for one in self.conditions])
         self.members: Ints = self.grouped(self.analogue)
 
     def __len__(self) -> int:
         return len(self.tags)
 
     def same_plant(self, other: Channels) -> bool:
-        """True when both have the same tags of the same assets, whatever their snapshots' versions."""
-        return self.tags == other.tags and self.asset_keys() == other.asset_keys()
+        """True when both have the same tags of the same assets, which run by the same, whatever their snapshots' versions."""
+        return self.tags == other.tags and self.asset_keys() == other.asset_keys() and self.conditions == other.conditions
 
     def slots_of(self, ids: npt.NDArray[np.uint32]) -> Ints:
         """int64 (n,) slots, -1 where the tag is not of this shard."""
@@ -69,12 +72,8 @@ class Channels:
         """One stable key per asset row."""
         return [f"a{asset.id}" for asset in self.assets]
 
-    def _slot_per_asset(self, role: str) -> Ints:
-        slots = np.full(len(self.assets), -1, np.int64)
-        for slot, tag in enumerate(self.tags):
-            if tag.role == role:
-                slots[self.asset[slot]] = slot
-        return slots
+    def _slots(self, ids: Sequence[int | None]) -> Ints:
+        return self.slots_of(np.array([0 if i is None else i for i in ids], np.uint32))
 
 
 def _numbered(names: Sequence[str]) -> Ints:

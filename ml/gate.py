@@ -13,11 +13,12 @@ import numpy.typing as npt
 
 from ml.arrays import Keyed
 from ml.channels import Channels
-from ml.scoring import RUNNING, STOPPED, UNKNOWN, Chunk, Flags, Floats, Ints
+from ml.regimes import START_UP_S as START_UP_S  # noqa: PLC0414 - those that replay know it from here
+from ml.regimes import Condition, Regimes, regime
+from ml.scoring import RUNNING, STARTING, UNKNOWN, Chunk, Flags, Floats, Ints
 from realtime.events import Batch, Quality, Reason
 
 FIRST_READINGS_S = 5.0  # of a tag never seen before: a collector that just connected settles first
-START_UP_S = 10.0  # after a machine starts, before what holds "while running" is judged again
 RESTART_PERIODS = 5.0  # an interval longer than this many periods (and 5 s) restarts the windows
 NEVER = np.iinfo(np.int64).min // 2
 
@@ -48,7 +49,7 @@ class Round:
 
 
 class Gate(Keyed):
-    """Per tag: when it was last heard, whether its windows must restart, what its machine's run bit says."""
+    """Per tag: when it was last heard, whether its windows must restart, what its machine's state tags say."""
 
     STATE = ("last_t", "good_t", "born", "restart", "lost", "value", "changed_t")
 
@@ -65,6 +66,9 @@ class Gate(Keyed):
         self.changed_t = np.full(n, NEVER)
         self.restart_ms = np.maximum(RESTART_PERIODS * channels.period_s, 5.0) * 1000
         self.any_runs_by_bit = bool((channels.running_slot >= 0).any())
+        kinds = dict.fromkeys(one.words for one in channels.conditions)
+        self.by_words = [(words, np.array([one.words == words for one in channels.conditions], bool)) for words in kinds]
+        self.start_up_ms = np.array([round(one.start_up_s * 1000) for one in channels.conditions], np.int64)
         self.drops = {"unknown_tag": 0, "out_of_order": 0, "replayed": 0}
 
     def arrivals(self, batches: Sequence[Batch]) -> Arrivals:
@@ -132,7 +136,7 @@ class Gate(Keyed):
         self.restart[s] = False
         if self.any_runs_by_bit:
             self._note_bits(good)
-            chunk = replace(chunk, running=self.running(s))
+            chunk = replace(chunk, running=self.running(s, good.t))
         return Round(heard_chunk, chunk.only(self.channels.analogue[s] & (good.t - self.born[s] >= FIRST_READINGS_S * 1000)))
 
     def _chunk(self, a: Arrivals) -> Chunk:
@@ -147,20 +151,25 @@ class Gate(Keyed):
         self.changed_t[a.slots[changed]] = a.t[changed]
         self.value[a.slots] = a.v
 
-    def running(self, slots: Ints) -> npt.NDArray[np.int8]:
-        """int8 (n,) of the tag's machine; a machine without a run bit always runs."""
-        bit = self.channels.running_slot[self.channels.asset[slots]]
+    def running(self, slots: Ints, t: Ints) -> Regimes:
+        """int8 (n,) what the tag's machine does at t int64 (n,); a machine without a state tag always runs."""
+        asset = self.channels.asset[slots]
+        bit, idle = self.channels.running_slot[asset], self.channels.idle_slot[asset]
         value = np.where(self.lost[bit], np.nan, self.value[bit])
-        state = np.where(np.isnan(value), UNKNOWN, np.where(value != 0, RUNNING, STOPPED))
-        return np.where(bit < 0, RUNNING, state).astype(np.int8)
+        resting = np.where(idle >= 0, self.value[idle], np.nan)
+        found = np.full(len(slots), UNKNOWN, np.int8)
+        for words, rows in self.by_words:
+            of = rows[asset]
+            found[of] = regime(Condition(words=words), value[of], resting[of])
+        found[bit < 0] = RUNNING
+        started = t - self.changed_t[bit]
+        found[(found == RUNNING) & (bit >= 0) & (started < self.start_up_ms[asset])] = STARTING
+        return found
 
-    def steady(self, chunk: Chunk) -> Flags:
+    @staticmethod
+    def steady(chunk: Chunk) -> Flags:
         """bool (n,): the machine runs and its start-up is over."""
-        if not self.any_runs_by_bit:
-            return np.ones(len(chunk), bool)
-        bit = self.channels.running_slot[self.channels.asset[chunk.slots]]
-        started = (bit < 0) | (chunk.t - self.changed_t[bit] >= START_UP_S * 1000)
-        steady: Flags = (chunk.running == RUNNING) & started
+        steady: Flags = chunk.running == RUNNING
         return steady
 
     def pause(self, slots: Ints) -> None:

@@ -20,7 +20,8 @@ Flags = npt.NDArray[np.bool_]
 # What a detector learned of one asset: arrays by name; one row per tag of the history unless the detector says otherwise.
 Learned = dict[str, npt.NDArray[Any]]
 
-RUNNING, STOPPED, UNKNOWN = 1, 0, -1
+# What a machine does; what holds "while running" holds in RUNNING alone.
+RUNNING, STOPPED, UNKNOWN, IDLE, STARTING = 1, 0, -1, 2, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Chunk:
     """At most one reading per tag: slots int64 (n,) unique; t int64 (n,) ms UTC; v float64 (n,) engineering units.
 
     dt float64 (n,) seconds since the tag's former good reading, 0 where fresh; fresh bool (n,): windows restart with this
-    reading, because a gap, a bad sample or a standstill came before it; running int8 (n,) RUNNING, STOPPED or UNKNOWN;
+    reading, because a gap, a bad sample or a standstill came before it; running int8 (n,) RUNNING, STARTING, IDLE, STOPPED or UNKNOWN;
     at int64 (n,) ms UTC when the collector received it.
     """
 

@@ -100,8 +100,19 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     confirmed: bool
 
 
+class Work(msgspec.Struct, frozen=True, kw_only=True):
+    """A past or present stretch of maintenance mode, ms UTC: its readings teach nothing."""
+
+    start: int
+    end: int
+
+
 class Asset(msgspec.Struct, frozen=True, kw_only=True):
-    """A machine or instrument loop; baselines are what its models learn from."""
+    """A machine or instrument loop; baselines are what its models learn from.
+
+    runs_by: the role of the tag that says it runs (of its class), `always`, or `auto`: the run bit, else the status word, else always.
+    start_up_s: after a start, before what holds while running is judged or learned again; None = the monitor's own.
+    """
 
     id: int
     code: str
@@ -111,6 +122,9 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True):
     parent: int | None = None
     fault_codes: list[FaultCode] = []
     baselines: list[Baseline] = []
+    runs_by: str = "auto"
+    start_up_s: float | None = None
+    work: list[Work] = []  # of the last days and of its baselines
 
 
 class Maintenance(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from realtime import snapshot as wire
@@ -21,6 +21,9 @@ from server.timestamps import to_ms
 bump = snapshot_version.bump
 
 
+WORK_TOLD = timedelta(days=2)  # longer than what a model is learned from without a baseline
+
+
 def build(session: Session, now: datetime) -> wire.Snapshot:
     """The snapshot at the version in force; reads in one transaction, so run it in REPEATABLE READ or alone."""
     assets = list(session.scalars(select(Asset).where(Asset.deleted_at.is_(None)).order_by(Asset.id)))
@@ -33,7 +36,7 @@ def build(session: Session, now: datetime) -> wire.Snapshot:
         version=snapshot_version.current(session),
         sources=[_source(row) for row in sources.values()],
         tags=_tags(session, {asset.id for asset in assets}, sources),
-        assets=_assets(session, assets),
+        assets=_assets(session, assets, now),
         maintenance=[wire.Maintenance(asset=window.asset_id, until=to_ms(window.until)) for window in windows],
         active_models=[wire.ActiveModel(asset=model.asset_id, version=model.version) for model in models],
     )
@@ -44,7 +47,7 @@ def _source(row: Source) -> wire.Source:
     return wire.Source(id=row.id, name=row.name, kind=row.kind, enabled=row.enabled, config=row.config, groups=groups)
 
 
-def _assets(session: Session, assets: list[Asset]) -> list[wire.Asset]:
+def _assets(session: Session, assets: list[Asset], now: datetime) -> list[wire.Asset]:
     classes = {row.id: row for row in session.scalars(select(AssetClass))}
     codes: dict[tuple[str, int], list[FaultCode]] = {}
     for code in session.scalars(select(FaultCode).where(FaultCode.deleted_at.is_(None)).order_by(FaultCode.id)):
@@ -53,6 +56,7 @@ def _assets(session: Session, assets: list[Asset]) -> list[wire.Asset]:
     for row in session.scalars(select(Baseline).order_by(Baseline.starts_at)):
         span = wire.Baseline(start=to_ms(row.starts_at), end=to_ms(row.ends_at), confirmed=row.confirmed)
         baselines.setdefault(row.asset_id, []).append(span)
+    work = _work(session, now)
     return [
         wire.Asset(
             id=asset.id,
@@ -63,9 +67,32 @@ def _assets(session: Session, assets: list[Asset]) -> list[wire.Asset]:
             parent=asset.parent_id,
             fault_codes=_fault_codes(codes.get(("class", asset.class_id or 0), []), codes.get(("asset", asset.id), [])),
             baselines=baselines.get(asset.id, []),
+            **_running(classes[asset.class_id].settings if asset.class_id else {}),
+            work=work.get(asset.id, []),
         )
         for asset in assets
     ]
+
+
+def _running(settings: dict[str, Any]) -> dict[str, Any]:
+    """What a class says of when its machines run, and for how long after a start nothing is judged."""
+    running = settings.get("running")
+    if not running:
+        return {}
+    return {"runs_by": running.get("role") or "always", "start_up_s": running.get("on_delay_s")}
+
+
+def _work(session: Session, now: datetime) -> dict[int, list[wire.Work]]:
+    """Stretches of maintenance mode that touch a baseline of the asset or the last days: none of their readings is learned."""
+    end = func.coalesce(MaintenanceWindow.ended_at, MaintenanceWindow.until)
+    touched = exists().where(
+        Baseline.asset_id == MaintenanceWindow.asset_id, Baseline.starts_at < end, Baseline.ends_at > MaintenanceWindow.starts_at
+    )
+    query = select(MaintenanceWindow.asset_id, MaintenanceWindow.starts_at, end).where(or_(end > now - WORK_TOLD, touched))
+    found: dict[int, list[wire.Work]] = {}
+    for asset_id, began, over in session.execute(query.order_by(MaintenanceWindow.starts_at, MaintenanceWindow.id)):
+        found.setdefault(asset_id, []).append(wire.Work(start=to_ms(began), end=to_ms(over)))
+    return found
 
 
 def _fault_codes(of_class: list[FaultCode], of_asset: list[FaultCode]) -> list[wire.FaultCode]:

@@ -7,9 +7,9 @@ import pytest
 
 from ml.channels import Channels
 from ml.gate import Gate
-from ml.scoring import Chunk
+from ml.scoring import IDLE, RUNNING, STARTING, STOPPED, UNKNOWN, Chunk
 from realtime.events import Quality, Reason, quality_byte
-from realtime.snapshot import Limit
+from realtime.snapshot import Asset, Limit, Source
 from tests.ml.plant import BAD_COMM, T0, batch, engine, history, model, snapshot, tag, wander
 
 RUN_BIT = tag(20, role="running")
@@ -108,6 +108,62 @@ def test_machine_state_comes_from_its_run_bit() -> None:
     assert not one.steady(again).any()  # starting up
     (later,) = admit(one, batch([11, 20], [1.0, 1.0], T0 + 15_000))
     assert one.steady(later).all()
+
+
+def stepped(one: Gate, seconds: range, state: dict[int, float]) -> list[int]:
+    """Regimes that tag 11 is judged in, a second each, while the state tags say `state`."""
+    found = []
+    for i in seconds:
+        (chunk,) = admit(one, batch([11, *state], [1.0, *state.values()], T0 + i * 1000))
+        found += chunk.running.tolist()
+    return found
+
+
+STATUS = tag(21, role="status", source="plc")
+
+
+@pytest.mark.parametrize(
+    ("words", "idle", "running"),
+    [(None, 2.0, 1.0), ({"16": "running", "8": "idle"}, 8.0, 16.0)],
+    ids=["usual words", "words of the source"],
+)
+def test_machine_state_comes_from_its_status_word_where_its_class_says_so(
+    words: dict[str, str] | None, idle: float, running: float
+) -> None:
+    asset = Asset(id=1, code="A1", name="A", runs_by="status", start_up_s=3.0)
+    source = Source(id=1, name="plc", kind="s7", config={"status": words} if words else {})
+    one = Gate(Channels(snapshot(tag(11), STATUS, RUN_BIT, assets=[asset], sources=[source]), 1))
+    settle(one, [11, 20])
+
+    assert stepped(one, range(2), {21: idle, 20: 1.0}) == [IDLE, IDLE]
+    assert stepped(one, range(2, 7), {21: running, 20: 0.0}) == [STARTING] * 3 + [RUNNING] * 2
+    assert stepped(one, range(7, 8), {21: 99.0}) == [UNKNOWN]
+
+
+def test_idle_bit_tells_idle_from_stopped() -> None:
+    one = gate(tag(11), RUN_BIT, tag(22, role="idle"))
+
+    assert stepped(one, range(1), {20: 0.0, 22: 1.0}) == [IDLE]
+    assert stepped(one, range(1, 2), {20: 0.0, 22: 0.0}) == [STOPPED]
+
+
+def test_class_that_says_always_judges_a_standing_machine() -> None:
+    one = Gate(Channels(snapshot(tag(11), RUN_BIT, assets=[Asset(id=1, code="A1", name="A", runs_by="always")]), 1))
+    settle(one, [11, 20])
+
+    assert stepped(one, range(2), {20: 0.0}) == [RUNNING, RUNNING]
+
+
+def test_limit_that_holds_while_running_waits_for_the_end_of_the_start_up() -> None:
+    limits = [Limit(side="high", value=80.0, severity="warning"), Limit(side="low", value=-5.0, severity="critical", holds="always")]
+    asset = Asset(id=1, code="A1", name="A", start_up_s=20.0)
+    made = engine(snapshot(tag(11, limits=limits, stuck_s=1e6), RUN_BIT, assets=[asset]))
+    found = []
+    for i in range(-10, 60):
+        running = 0.0 if i < 0 else 1.0
+        found += made.process([batch([11, 20], [90.0, running], T0 + i * 1000)])
+
+    assert [(f.edge, f.code, f.t) for f in found if f.edge == "open"] == [("open", "high", T0 + 20_000)]
 
 
 def test_run_bits_are_no_analogue_values() -> None:

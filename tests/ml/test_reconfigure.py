@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ml.engine import Engine
-from realtime.snapshot import Limit, Maintenance
+from realtime.snapshot import Asset, Limit, Maintenance
 from tests.ml.plant import T0, batch, engine, history, model, snapshot, tag, wander
 
 HIGH = Limit(side="high", value=80.0, severity="warning")
 TAGS = [tag(11, limits=[HIGH]), tag(12), tag(31, asset=9)]
 PLANT = snapshot(*TAGS)
+OTHER = Asset(id=9, code="B", name="B")
 BASELINE = history(TAGS[:2], wander(1800, channels=2))
 
 
@@ -30,6 +31,21 @@ def test_maintenance_changes_nothing_for_the_detectors() -> None:
     assert same is made
     assert closed == []
     assert made.channels.version == 2
+
+
+def test_start_up_time_of_the_class_is_in_force_with_the_next_plant() -> None:
+    made = running(60)
+
+    slower, closed = made.reconfigured(snapshot(*TAGS, version=2, assets=[Asset(id=1, code="A", name="A", start_up_s=60.0), OTHER]), T0)
+
+    assert closed == []
+    assert [one.start_up_s for one in slower.channels.conditions] == [10.0, 10.0]  # no state tag: it always runs
+    bit = tag(40, role="running")
+    with_bit, _ = made.reconfigured(snapshot(*TAGS, bit, version=3, assets=[Asset(id=1, code="A", name="A", start_up_s=60.0), OTHER]), T0)
+    assert [one.start_up_s for one in with_bit.channels.conditions] == [60.0, 10.0]
+    longer, _ = with_bit.reconfigured(snapshot(*TAGS, bit, version=4, assets=[Asset(id=1, code="A", name="A", start_up_s=90.0), OTHER]), T0)
+    assert longer is not with_bit
+    assert longer.gate.start_up_ms.tolist() == [90_000, 10_000]
 
 
 def test_added_tag_leaves_the_others_where_they_were() -> None:
