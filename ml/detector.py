@@ -13,6 +13,7 @@ from typing import Protocol
 from ml.arrays import State
 from ml.channels import Channels
 from ml.detectors.cusum import Cusum
+from ml.detectors.cva import Cva
 from ml.detectors.drift import VDrift
 from ml.detectors.forest import Forest
 from ml.detectors.gap import Gap
@@ -103,5 +104,6 @@ DETECTORS: dict[str, Row] = {
     "drift": Row(VDrift, learns=True),
     "cusum": Row(Cusum, learns=True),
     "gap": Row(Gap, learns=False),
+    "cva": Row(Cva, learns=True),
     "forest": Row(Forest, learns=True),
 }

@@ -96,6 +96,7 @@ class Engine:
         self.drift.suspect[calm.slots] = self.noise.rising(calm.slots)
         found += self.book.fold("drift", self.drift.score(calm))
         found += self.book.fold("cusum", d["cusum"].score(calm))
+        found += self.book.fold("cva", d["cva"].score(calm))
         found += self.book.fold("forest", d["forest"].score(sound))
         return found
 

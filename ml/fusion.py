@@ -17,7 +17,8 @@ EXPLAINED_BY: dict[str, frozenset[str]] = {
     "stuck": frozenset({"range"}),
     "drift": frozenset({"range", "noise", "spike", "stuck"}),
     "cusum": frozenset({"range", "noise", "spike", "stuck", "limits", "drift"}),
-    "forest": frozenset({"range", "noise", "spike", "stuck", "limits", "drift", "cusum", "gap"}),
+    "cva": frozenset({"range", "noise", "spike", "stuck", "limits", "drift", "cusum", "gap"}),
+    "forest": frozenset({"range", "noise", "spike", "stuck", "limits", "drift", "cusum", "cva", "gap"}),
 }
 
 

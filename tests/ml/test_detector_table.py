@@ -9,17 +9,15 @@ import pytest
 
 from ml.detector import DETECTORS, Detector
 from ml.scoring import Chunk, Learned, Score
-from realtime.snapshot import Limit
+from realtime.snapshot import Limit, Tag
 from tests.ml.plant import T0, chunk, detector, history, quiet_settings, snapshot, tag, wander
 
 BASELINE_S = 2400
-TAGS = [
+MACHINE = [
     tag(11, range_low=0.0, range_high=100.0, limits=[Limit(side="high", value=60.0, severity="warning")]),
-    tag(12, range_low=0.0, range_high=100.0),
+    *(tag(number, range_low=0.0, range_high=100.0) for number in range(12, 17)),
 ]
-PLANT = snapshot(*TAGS)
-BASELINE = history(TAGS, wander(BASELINE_S, channels=2), start=T0 - BASELINE_S * 1000)
-LIVE = wander(BASELINE_S + 600, channels=2)[BASELINE_S:]
+WIDE = {"cva": 6}  # tags that a machine must have for it; two are enough for the others
 # What each is for; the value that the first tag shows from second 300 on.
 FAULTS = {
     "range": lambda v, i: 130.0,
@@ -30,27 +28,42 @@ FAULTS = {
     "drift": lambda v, i: v + 5.0,
     "cusum": lambda v, i: v + 5.0,
     "forest": lambda v, i: v + 5.0 * np.sin(i),
+    "cva": lambda v, i: v + 5.0 * np.sin(i / 20),
 }
 READING_FED = sorted(set(DETECTORS) - {"gap"})  # a gap is the lack of readings; see test_gap.py
 
 
+def tags(name: str) -> list[Tag]:
+    return MACHINE[: WIDE.get(name, 2)]
+
+
+@cache
+def healthy(width: int) -> np.ndarray:
+    return wander(BASELINE_S + 600, channels=width)
+
+
+def live(name: str) -> np.ndarray:
+    return healthy(len(tags(name)))[BASELINE_S:]
+
+
 @cache
 def learned(name: str) -> Learned:
-    return detector(name, PLANT).learn(BASELINE)
+    values = wander(BASELINE_S, channels=len(tags(name)))
+    return detector(name, snapshot(*tags(name))).learn(history(tags(name), values, start=T0 - BASELINE_S * 1000))
 
 
 def ready(name: str) -> Detector:
-    one = detector(name, PLANT)
-    one.load(np.array([0, 1]), learned(name))
+    one = detector(name, snapshot(*tags(name)))
+    one.load(np.arange(len(tags(name))), learned(name))
     return one
 
 
 def stream(values: np.ndarray) -> list[Chunk]:
-    return [chunk([0, 1], row, T0 + i * 1000, fresh=i == 0) for i, row in enumerate(values)]
+    return [chunk(range(values.shape[1]), row, T0 + i * 1000, fresh=i == 0) for i, row in enumerate(values)]
 
 
 def faulted(name: str) -> np.ndarray:
-    values = LIVE.copy()
+    values = live(name).copy()
     for i in range(300, len(values)):
         values[i, 0] = FAULTS[name](values[i, 0], i)
         if name == "forest":  # a pattern: both tags swing against each other
@@ -78,7 +91,7 @@ def same(a: list[Score], b: list[Score]) -> bool:
 
 @pytest.mark.parametrize("name", READING_FED)
 def test_healthy_readings_raise_nothing_and_the_fault_is_found(name: str) -> None:
-    assert not alarms(run(ready(name), stream(LIVE)))
+    assert not alarms(run(ready(name), stream(live(name))))
 
     found = alarms(run(ready(name), stream(faulted(name))))
 
@@ -105,8 +118,8 @@ def test_scores_are_the_same_every_time(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(set(DETECTORS) - {"stuck", "gap"}))
 def test_constant_signal_never_alarms(name: str) -> None:
-    constant = np.full((600, 2), 50.0)
-    one = detector(name, PLANT, baseline=history(TAGS, constant, start=T0 - 600_000))
+    constant = np.full((600, len(tags(name))), 50.0)
+    one = detector(name, snapshot(*tags(name)), baseline=history(tags(name), constant, start=T0 - 600_000))
 
     assert not alarms(run(one, stream(constant)))
 
@@ -121,22 +134,23 @@ def test_value_with_an_alarm_is_at_its_limit_or_above_and_below_it_without(name:
 
 @pytest.mark.parametrize("name", READING_FED)
 def test_a_gap_in_the_readings_neither_crashes_nor_alarms(name: str) -> None:
-    chunks = stream(LIVE)
-    holed = [*chunks[:200], *(chunk([0, 1], row, T0 + (i + 900) * 1000, fresh=i == 0) for i, row in enumerate(LIVE[200:500]))]
+    chunks = stream(live(name))
+    slots = range(len(tags(name)))
+    holed = [*chunks[:200], *(chunk(slots, row, T0 + (i + 900) * 1000, fresh=i == 0) for i, row in enumerate(live(name)[200:500]))]
 
     assert not alarms(run(ready(name), holed))
 
 
-@pytest.mark.parametrize("name", ["spike", "noise", "drift", "cusum"])
+@pytest.mark.parametrize("name", ["spike", "noise", "drift", "cusum", "cva"])
 def test_warming_up_says_not_ready_instead_of_zero(name: str) -> None:
     one = ready(name)
 
-    assert all(s is None or not len(s.rows) for s in (one.score(c) for c in stream(LIVE)[:6]))
+    assert all(s is None or not len(s.rows) for s in (one.score(c) for c in stream(live(name))[:6]))
 
 
-@pytest.mark.parametrize("name", ["spike", "noise", "drift", "cusum", "forest"])
+@pytest.mark.parametrize("name", ["spike", "noise", "drift", "cusum", "cva", "forest"])
 def test_without_a_baseline_a_learning_detector_is_silent(name: str) -> None:
-    assert not alarms(run(detector(name, PLANT), stream(faulted(name))))
+    assert not alarms(run(detector(name, snapshot(*tags(name))), stream(faulted(name))))
 
 
 @pytest.mark.parametrize("name", READING_FED)
@@ -158,12 +172,12 @@ def test_saved_state_continues_as_if_never_interrupted(name: str, cut: int) -> N
 @pytest.mark.parametrize("name", sorted(DETECTORS))
 def test_shares_add_up_and_name_tags(name: str) -> None:
     one = ready(name)
-    run(one, stream(faulted(name)) if name in FAULTS else stream(LIVE))
+    run(one, stream(faulted(name)) if name in FAULTS else stream(live(name)))
     rows = len(one.row_keys())
 
     for row in range(rows):
         because = one.because(row, 0 if row < 2 else -1) if name == "gap" else one.because(row, 0)
-        assert {b.tag for b in because} <= {"T-11", "T-12"}
+        assert {b.tag for b in because} <= {one.name for one in tags(name)}
         assert sum(b.share for b in because) == pytest.approx(1.0, abs=0.05)
 
 
