@@ -1,5 +1,6 @@
 """The product's detectors behind the calls of an evaluation program: `--detector ml.evaluate:make_plant` and so on."""
 
 from ml.evaluate.plant import make_plant
+from ml.evaluate.process import make_process
 
-__all__ = ["make_plant"]
+__all__ = ["make_plant", "make_process"]

@@ -8,6 +8,7 @@ import pytest
 from ml.channels import Channels
 from ml.detectors.cva import Cva
 from ml.detectors.cva_fit import PAST, energy_matrices, expected, learn_cva, smoothed_energies
+from ml.evaluate.process import make_process
 from ml.scoring import History, Score
 from realtime.snapshot import Tag
 from tests.ml.plant import T0, chunk, history, quiet_settings, series, snapshot, tag
@@ -151,3 +152,17 @@ def test_left_out_rate_says_what_the_limits_cost_on_thirds_they_were_not_taken_f
     rate = float(learn_cva(history(TAGS, BASELINE))["left_out_rate"][0])
 
     assert 0.0 <= rate <= 0.02
+
+
+def test_evaluated_process_is_the_shipped_detector_and_says_which_channel() -> None:
+    process = make_process(BASELINE[:, :8][::10])
+    values = LIVE[::10].copy()
+    values[60:, 4] += np.linspace(0, 6, len(values) - 60)
+
+    scores = np.array([process.score(row) for row in values])
+
+    assert (scores[:60] < 1).all()
+    assert (scores[150:] >= 1).all()
+    assert process.alarm
+    assert int(np.argmax(process.contributions())) == 4
+    assert type(process.replay.detector) is Cva
