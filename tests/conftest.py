@@ -16,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -39,6 +40,7 @@ from realtime.embedded.home import Home, home_for, remove_home  # noqa: E402
 from realtime.embedded.mqtt_broker import EmbeddedBroker, find_mosquitto  # noqa: E402
 from realtime.embedded.postgres import EmbeddedPostgres  # noqa: E402
 from realtime.embedded.valkey import EmbeddedValkey  # noqa: E402
+from server.auth import passwords  # noqa: E402
 from server.migrate import upgrade  # noqa: E402
 
 # no test judges speed: a loaded machine must not fail a property
@@ -55,6 +57,15 @@ SERVERS = frozenset({"postgres_server", "redis_url", "mqtt_url"})  # the fixture
 def external_url(name: str) -> str | None:
     """The server that `make test-external` was told to use; None in every other run, whatever the environment holds."""
     return os.environ.get(name) if os.environ.get("SIGHTLINE_TEST_EXTERNAL") == "1" else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[PasswordHasher]:
+    """Hashes that cost no time in this process; gives the hasher of the product, which tests/server/auth judges."""
+    with pytest.MonkeyPatch.context() as patch:
+        shipped = passwords._hasher
+        patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield shipped
 
 
 @pytest.fixture(scope="session")

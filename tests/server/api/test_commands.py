@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import redis
-from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -63,11 +62,9 @@ def _empty(client: redis.Redis, prefix: str) -> None:
 
 @pytest.fixture(scope="module")
 def app(settings: Settings) -> Iterator[Flask]:
-    """The application, with passwords that cost no time: what they cost is judged in tests/server/auth."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-        made = create_app(settings)
-        yield made
+    """The application."""
+    made = create_app(settings)
+    yield made
     found: Services = made.extensions["sightline"]
     found.database.close()
     found.bus.client.close()

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import pytest
-from argon2 import extract_parameters
+from argon2 import PasswordHasher, extract_parameters
 from argon2.low_level import Type
 
 from server.auth import passwords
 from server.errors import Invalid
 
 
+@pytest.fixture(autouse=True)
+def as_shipped(cheap_passwords: PasswordHasher, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The product's own hasher."""
+    monkeypatch.setattr(passwords, "_hasher", cheap_passwords)
+
+
 def test_the_stored_form_is_argon2id_and_verifies() -> None:
     stored = passwords.hash_password("correct horse battery")
 
     assert extract_parameters(stored).type is Type.ID
+    assert (extract_parameters(stored).memory_cost, extract_parameters(stored).time_cost) >= (19 * 1024, 2)  # OWASP's least
     assert passwords.is_right(stored, "correct horse battery")
     assert not passwords.is_right(stored, "correct horse batterz")
 
