@@ -30,6 +30,7 @@ __all__ = [
     "gaps",
     "last_good",
     "latest",
+    "newest_frames",
     "readings",
     "span_stats",
     "trend",
@@ -85,6 +86,12 @@ SELECT t, low, high, mean, std FROM (
 """
 _FRAME_AT = """
 SELECT t, dtype, height, width, scale, zero, unit, body FROM frames WHERE tag = %s AND t <= %s ORDER BY t DESC, seq DESC LIMIT 1
+"""
+
+_NEWEST_FRAMES = """
+SELECT asked.tag, last.t, last.height, last.width, last.q FROM unnest(%s::int[]) AS asked (tag) CROSS JOIN LATERAL (
+    SELECT t, height, width, q FROM frames AS r WHERE r.tag = asked.tag ORDER BY t DESC, seq DESC LIMIT 1
+) AS last
 """
 
 
@@ -153,6 +160,13 @@ def frame_at(conn: Connection, tag_id: int, t: int) -> tuple[int, Frame] | None:
         return None
     taken, dtype, height, width, scale, zero, unit, body = row
     return taken, unpack(dtype, (height, width), (scale, zero), unit, bytes(body))
+
+
+def newest_frames(conn: Connection, tag_ids: Sequence[int]) -> dict[int, tuple[int, int, int, int]]:
+    """(t, rows, columns, quality byte) of the newest picture of each tag that has one."""
+    with conn.cursor() as cur:
+        cur.execute(_NEWEST_FRAMES, (list(tag_ids),))
+        return {tag: (t, height, width, q) for tag, t, height, width, q in cur.fetchall()}
 
 
 def span_stats(conn: Connection, tag_id: int, start: int, end: int) -> Coverage:

@@ -18,6 +18,7 @@ from realtime.closed_hours import closable, close
 from realtime.compaction import compact, fold_late
 from realtime.errors import BusUnavailable, DecodeError
 from realtime.retention import retain
+from realtime.text_history import thin
 
 EVERY_S = 60.0
 RETENTION_EVERY_S = 3600.0
@@ -62,5 +63,6 @@ class HistoryUpkeep:
         plant = self._bus.config()
         if plant is None:
             return
-        self.dropped += retain(conn, {tag.id: tag.keep for tag in plant.tags if tag.keep}, now_ms(), stop)
+        own, now = {tag.id: tag.keep for tag in plant.tags if tag.keep}, now_ms()
+        self.dropped += retain(conn, own, now, stop) + thin(conn, own, now, stop)
         self._retention_at = time.monotonic()

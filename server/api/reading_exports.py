@@ -8,7 +8,7 @@ import marshmallow as ma
 from flask import Response, stream_with_context
 from sqlalchemy.orm import Session
 
-from realtime import historian
+from realtime import historian, text_history
 from server.api.blueprint import resource
 from server.api.schemas import Body
 from server.api.tag_lookup import visible_tag
@@ -46,9 +46,14 @@ class ExportJob(ma.Schema):
 def _wanted(names: list[str]) -> list[Wanted]:
     tags = [visible_tag(name) for name in dict.fromkeys(names)]
     for tag in tags:
-        if tag.kind != "f64":
-            raise Invalid("tag", "kind", f"{tag.name} holds no numbers; pictures are at /api/frames")
-    return [Wanted(tag.id, tag.name, tag.unit) for tag in tags]
+        if tag.kind == "frame":
+            raise Invalid("tag", "kind", f"{tag.name} holds pictures: they are at /api/frames")
+    return [Wanted(tag.id, tag.name, tag.unit, tag.kind == "text") for tag in tags]
+
+
+def _count(connection: historian.Connection, tags: list[Wanted], span: tuple[int, int]) -> int:
+    numbers = historian.count(connection, [tag.id for tag in tags if not tag.is_text], *span)
+    return numbers + text_history.count(connection, [tag.id for tag in tags if tag.is_text], *span)
 
 
 @blueprint.route("/readings/export")
@@ -61,7 +66,7 @@ def export_readings(query: dict[str, Any]) -> Response:
     span = span_of(query, at.clock())
     tags = _wanted(query["tag"])
     with at.database.raw() as connection:
-        if historian.count(connection, [tag.id for tag in tags], *span) > MOST_ROWS:
+        if _count(connection, tags, span) > MOST_ROWS:
             raise Invalid("to", "too_large", f"more than {MOST_ROWS} readings: ask for them as a job (POST /api/readings/export/jobs)")
     with at.database.transaction() as session:
         zone = render.site_words(session, current_user().site_id)["zone"]

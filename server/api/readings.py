@@ -8,7 +8,7 @@ from typing import Any
 import marshmallow as ma
 from flask import Response, jsonify, request
 
-from realtime import historian
+from realtime import historian, text_history
 from realtime.bus import now_ms
 from realtime.trends import trend
 from server.api import reading_rows
@@ -112,12 +112,13 @@ def post_readings() -> Response:
 @blueprint.response(200, Body)
 @right("readings.read")
 def get_readings(query: dict[str, Any]) -> Response:
-    """Readings of one tag as [t, value, quality], ascending; `next` is the cursor of the next page."""
+    """Readings of one tag, numbers or texts, as [t, value, quality], ascending; `next` is the cursor of the next page."""
     at = services()
     start, end = span_of(query, at.clock())
     tag = visible_tag(query["tag"])
+    kept = text_history if tag.kind == "text" else historian
     with at.database.raw() as connection:
-        rows = historian.readings(connection, tag.id, start, end, query.get("cursor"), query["limit"])
+        rows = kept.readings(connection, tag.id, start, end, query.get("cursor"), query["limit"])
     more = len(rows) >= query["limit"]
     return jsonify(tag=tag.name, unit=tag.unit, rows=rows, next=rows[-1][0] if more else None)
 

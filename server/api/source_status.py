@@ -5,26 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 import marshmallow as ma
-import redis
 from flask import Response, jsonify
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from realtime import historian
+from realtime import historian, text_history
 from realtime.bus import now_ms
-from realtime.errors import BusUnavailable
 from realtime.events import split_quality
-from realtime.supervise import heartbeats
 from server.api.blueprint import Page, collection, resource
 from server.api.schemas import Body, Collection
 from server.auth.guard import current_user, right
 from server.models.plant import Source, Tag
 from server.services import services
+from server.source_standing import said_of_all, since_of, state_of
 from server.store import sources
 from server.store.page import ordering, page_of
 from server.timestamps import rfc3339
 
 blueprint = resource("source_status", "How sources and their tags stand")
+Newest = tuple[int, float | str | None, int]  # t, value, quality byte
 _SORTS = {"tag": Tag.name, "group": Tag.poll_group, "id": Tag.id}
 
 
@@ -34,19 +33,6 @@ class TagsOf(Page):
     search = ma.fields.String(validate=ma.validate.Length(max=100))
 
 
-def said_of(name: str) -> dict[str, Any] | None:
-    """What the collector that has this source last said of it; None where none has."""
-    try:
-        beats = heartbeats(services().bus)
-    except redis.RedisError as error:
-        raise BusUnavailable(f"bus: {error}") from error
-    for beat in beats:
-        listed = beat.get("sources")
-        if isinstance(listed, dict) and isinstance(listed.get(name), dict):
-            return {**listed[name], "collector": {"program": beat.get("program"), "pid": beat.get("pid"), "at": beat.get("at")}}
-    return None
-
-
 @blueprint.route("/sources/<id:source_id>/status")
 @blueprint.response(200, Body)
 @right("sources.write")
@@ -54,11 +40,12 @@ def get_status(source_id: int) -> Response:
     """State, rate, lag, jobs a cycle, overruns, drops by reason, reconnects, and which tags are not good and why."""
     with services().database.transaction() as session:
         row = sources.get_source(session, source_id, current_user())
-        known = {"id": row.id, "source": row.name, "kind": row.kind, "enabled": row.enabled, "state_since": rfc3339(row.state_since)}
-        name, enabled, stored = row.name, row.enabled, {"state": row.state, "detail": row.detail}
-    said = said_of(name)
-    standing = str(said["state"]) if said else "no_collector"
-    return jsonify({**known, "state": standing if enabled else "off", "told": stored, "collector": said})
+        known = {"id": row.id, "source": row.name, "kind": row.kind, "enabled": row.enabled}
+        name, enabled = row.name, row.enabled
+        stored = {"state": row.state, "detail": row.detail, "since": rfc3339(row.state_since)}
+    said = said_of_all(services().bus).get(name)
+    standing = {"state": state_of(said, enabled=enabled), "state_since": since_of(said)}
+    return jsonify({**known, **standing, "told": stored, "collector": said})
 
 
 @blueprint.route("/sources/<id:source_id>/tags")
@@ -71,11 +58,13 @@ def list_tags(query: dict[str, Any], source_id: int) -> Response:
         source = sources.get_source(session, source_id, current_user())
         total, tags = _page(session, source, query)
         name = source.name
-    wrong = {row["tag"]: row for row in (said_of(name) or {}).get("not_good_tags", [])}
+    said = said_of_all(services().bus).get(name) or {}
+    wrong = {row["tag"]: row for row in said.get("not_good_tags", [])}
+    why = _texts(said.get("troubles"))
     with services().database.raw() as connection:
-        newest = historian.latest(connection, [tag.id for tag in tags])
+        newest = _newest(connection, tags)
     now = now_ms()
-    items = [_shown(tag, newest.get(tag.id), wrong.get(tag.name), now) for tag in tags]
+    items = [_shown(tag, newest.get(tag.id), wrong.get(tag.name), now) | {"trouble": why.get(tag.name, "")} for tag in tags]
     return jsonify(collection(items, total, query))
 
 
@@ -87,9 +76,34 @@ def _page(session: Session, source: Source, query: dict[str, Any]) -> tuple[int,
     return page.total, list(page.items)
 
 
-def _shown(tag: Tag, newest: tuple[int, float | None, int] | None, wrong: dict[str, Any] | None, now: int) -> dict[str, Any]:
+def _texts(said: Any) -> dict[str, str]:
+    return {str(name): str(text) for name, text in said.items()} if isinstance(said, dict) else {}
+
+
+def _newest(connection: historian.Connection, tags: list[Tag]) -> dict[int, Newest]:
+    """The newest of each tag, whatever it holds; of a picture its size."""
+    ids = {kind: [tag.id for tag in tags if tag.kind == kind] for kind in ("f64", "text", "frame")}
+    found: dict[int, Newest] = {**historian.latest(connection, ids["f64"])}
+    if ids["text"]:
+        found |= text_history.latest(connection, ids["text"])
+    if ids["frame"]:
+        found |= {
+            tag: (t, f"{rows} x {columns}", q) for tag, (t, rows, columns, q) in historian.newest_frames(connection, ids["frame"]).items()
+        }
+    return found
+
+
+def _shown(tag: Tag, newest: Newest | None, wrong: dict[str, Any] | None, now: int) -> dict[str, Any]:
     """What the collector says of a tag that is not good counts more than the history, which has it a moment later."""
-    same = {"id": tag.id, "tag": tag.name, "address": tag.address, "unit": tag.unit, "group": tag.poll_group, "enabled": tag.enabled}
+    same = {
+        "id": tag.id,
+        "tag": tag.name,
+        "address": tag.address,
+        "unit": tag.unit,
+        "group": tag.poll_group,
+        "enabled": tag.enabled,
+        "kind": tag.kind,
+    }
     body: dict[str, Any] = {**same, "value": None, "quality": "none", "reason": "never", "t": None, "age_ms": None, "since": None}
     if newest is not None:
         quality, reason = split_quality(newest[2])

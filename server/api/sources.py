@@ -23,6 +23,7 @@ from server.models.plant import Source
 from server.off_hub import off_the_hub
 from server.problems import Problem, bad_request
 from server.services import services
+from server.source_standing import with_standing
 from server.store import sources
 from server.store.tag_writes import put_source
 
@@ -92,12 +93,13 @@ class DeleteQuery(ma.Schema):
 @blueprint.response(200, Collection)
 @right("sources.write")
 def list_sources(query: dict[str, Any]) -> Response:
-    """Sources of the caller's site with their state; secrets in their configuration are masked."""
+    """Sources of the caller's site with their state of now, rate, lag and how many tags are not good; secrets are masked."""
     wanted = [Source.name.icontains(query["search"], autoescape=True)] if query.get("search") else []
     wanted += [Source.kind == query["kind"]] if query.get("kind") else []
     with services().database.transaction() as session:
         page = sources.list_sources(session, current_user(), wanted, query)
-        return jsonify(collection(sources.bodies(session, page.items), page.total, query))
+        bodies, total = sources.bodies(session, page.items), page.total
+    return jsonify(collection(with_standing(services().bus, bodies), total, query))
 
 
 @blueprint.route("/sources", methods=["POST"])
@@ -109,7 +111,7 @@ def create_source(body: dict[str, Any]) -> Response:
 
     def deed(session: Session) -> tuple[dict[str, Any], int]:
         row = sources.create_source(session, body, current_user(), services().clock())
-        return sources.bodies(session, [row])[0], 201
+        return with_standing(services().bus, sources.bodies(session, [row]))[0], 201
 
     return located(once("sources", deed), "/api/sources/{id}")
 
@@ -120,7 +122,8 @@ def create_source(body: dict[str, Any]) -> Response:
 def get_source(source_id: int) -> Response:
     """One source."""
     with services().database.transaction() as session:
-        return etags.tagged(sources.bodies(session, [sources.get_source(session, source_id, current_user())])[0])
+        bodies = sources.bodies(session, [sources.get_source(session, source_id, current_user())])
+    return etags.tagged(with_standing(services().bus, bodies)[0])
 
 
 @blueprint.route("/sources/<id:source_id>", methods=["PATCH"])
@@ -134,7 +137,8 @@ def change_source(body: dict[str, Any], source_id: int) -> Response:
         row = sources.get_source(session, source_id, current_user(), lock=True)
         etags.check_match(row.rev)
         sources.change_source(session, row, body, current_user(), at.clock())
-        return etags.tagged(sources.bodies(session, [row])[0])
+        bodies = sources.bodies(session, [row])
+    return etags.tagged(with_standing(services().bus, bodies)[0])
 
 
 @blueprint.route("/sources/<id:source_id>", methods=["DELETE"])

@@ -33,8 +33,8 @@ def make(database: Database, job_id: int) -> None:
     """The job's work on a database; raises ValueError where the file grows too large, after noting it in the job's row."""
     with running(database, job_id) as job:
         with database.transaction() as session:
-            rows = session.execute(select(Tag.id, Tag.name, Tag.unit).where(Tag.id.in_(job.args["tags"])).order_by(Tag.name))
-            tags = [Wanted(*row) for row in rows]
+            rows = session.execute(select(Tag.id, Tag.name, Tag.unit, Tag.kind).where(Tag.id.in_(job.args["tags"])).order_by(Tag.name))
+            tags = [Wanted(id_, name, unit, kind == "text") for id_, name, unit, kind in rows]
             zone = site_words(session, job.site_id)["zone"]
         content = _content(database, tags, (job.args["from"], job.args["to"]), zone)
         name = "readings.csv"

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from realtime import historian
+from realtime import historian, text_history
 from realtime.events import Reason, split_quality
 from server.database import Database
 from server.export.table import quoted
 
 PAGE = 20_000
+Row = tuple[int, float | str | None, int]  # t, value, quality byte
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Wanted:
     id: int
     name: str
     unit: str
+    is_text: bool = False
 
 
 def lines(database: Database, tags: Sequence[Wanted], span: tuple[int, int], zone: str) -> Iterator[bytes]:
@@ -36,7 +38,7 @@ def lines(database: Database, tags: Sequence[Wanted], span: tuple[int, int], zon
         after: int | None = None
         while True:
             with database.raw() as connection:  # a page, a connection: a slow reader holds none
-                rows = historian.readings(connection, tag.id, *span, after, PAGE)
+                rows = _page(connection, tag, span, after)
             if rows:
                 yield _csv([_line(tag, row, ZoneInfo(zone)) for row in rows])
                 after = rows[-1][0]
@@ -44,14 +46,21 @@ def lines(database: Database, tags: Sequence[Wanted], span: tuple[int, int], zon
                 break
 
 
-def _line(tag: Wanted, row: tuple[int, float | None, int], zone: ZoneInfo) -> tuple[str, ...]:
+def _page(connection: historian.Connection, tag: Wanted, span: tuple[int, int], after: int | None) -> Sequence[Row]:
+    if tag.is_text:
+        return text_history.readings(connection, tag.id, *span, after, PAGE)
+    return historian.readings(connection, tag.id, *span, after, PAGE)
+
+
+def _line(tag: Wanted, row: Row, zone: ZoneInfo) -> tuple[str, ...]:
     t, value, q = row
     quality, reason = split_quality(q)
     at = datetime.fromtimestamp(t / 1000, UTC)
     utc = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     local = at.astimezone(zone).isoformat(timespec="milliseconds")
     why = "" if reason is Reason.NONE else reason.name.lower()
-    return quoted(tag.name), utc, local, "" if value is None else repr(value), quoted(tag.unit), quality.name.lower(), why
+    shown = "" if value is None else quoted(value) if isinstance(value, str) else repr(value)
+    return quoted(tag.name), utc, local, shown, quoted(tag.unit), quality.name.lower(), why
 
 
 def _csv(rows: Sequence[Sequence[str]]) -> bytes:

@@ -22,7 +22,7 @@ from server.store.page import Page, ordering, page_of
 from server.store.tag_writes import SourceWrite, Writer
 from server.timestamps import rfc3339
 
-SORTS = {"name": Source.name, "kind": Source.kind, "state": Source.state, "id": Source.id}
+SORTS = {"name": Source.name, "kind": Source.kind, "id": Source.id}
 SHORTEST_S, LONGEST_S = 0.05, 86400.0
 MOST_GROUPS = 50
 

@@ -99,3 +99,24 @@ def test_many_readings_are_a_job(
     assert asked.status_code == 202
     with services.database.transaction() as session:
         assert len(table(session.get_one(JobFile, asked.json["id"]).content)) == 1 + N
+
+
+def test_texts_are_exported_and_read_like_numbers(
+    client: FlaskClient, settings: Settings, services: Services, plant: Plant, bearer: LogIn
+) -> None:
+    with services.database.transaction() as session:
+        session.execute(update(Tag).where(Tag.id == plant.tag_id).values(kind="text", unit=""))
+    ids, t = np.full(3, plant.tag_id, np.uint32), START + 60_000 * np.arange(3, dtype=np.int64)
+    quality = np.array([0, 0, BAD], np.uint8)
+    batch = Batch(0, START, "test", ids, t, quality, np.zeros(3, np.uint32), ["LOT-42", "=cmd|x", ""], kind="text")
+    connection = psycopg2.connect(str(settings.database_url))
+    with connection:
+        write_batches(connection, [batch])
+    connection.close()
+    span = f"from={START}&to={START + 600_000}"
+
+    answer = client.get(f"/api/readings/export?tag={plant.tag}&{span}", headers=bearer("viewer"))
+    read = client.get(f"/api/readings?tag={plant.tag}&{span}&limit=2", headers=bearer("viewer")).json
+
+    assert [(row[3], row[5]) for row in table(answer.data)[1:]] == [("LOT-42", "good"), ("'=cmd|x", "good"), ("", "bad")]
+    assert (read["rows"], read["next"]) == ([[START, "LOT-42", 0], [START + 60_000, "=cmd|x", 0]], START + 60_000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -55,14 +56,15 @@ def made(client: FlaskClient, plant: Plant, bearer: LogIn, plc: Plc) -> dict[str
     body = {"name": f"s7-{plant.asset}", "kind": "s7", "config": dict(plc.source().config), "groups": {"normal": 0.2}}
     answer = client.post("/api/sources", json=body, headers=bearer("manager"))
     assert answer.status_code == 201, answer.text
-    for name, address in (("good", "DB1,REAL4"), ("wrong", "DB99,REAL0")):
+    for name, address, kind in (("good", "DB1,REAL4", "f64"), ("wrong", "DB99,REAL0", "f64"), ("lot", "DB1,S8.10", "text")):
         row = {
+            "kind": kind,
             "tag": f"{plant.asset}.{name}",
             "asset": plant.asset,
             "source": body["name"],
             "address": address,
             "group": "normal",
-            "unit": "bar",
+            "unit": "bar" if kind == "f64" else "",
         }
         assert client.post("/api/tags", json=row, headers=bearer("manager")).status_code == 201
     return dict(answer.json)
@@ -73,9 +75,12 @@ def test_without_a_collector_it_says_so(client: FlaskClient, made: dict[str, Any
     tags = client.get(f"/api/sources/{made['id']}/tags", headers=headers).json
 
     assert status(client, headers, made["id"])["state"] == "no_collector"
-    assert [(row["quality"], row["reason"], row["value"]) for row in tags["items"]] == [("none", "never", None)] * 2
+    assert [(row["quality"], row["reason"], row["value"]) for row in tags["items"]] == [("none", "never", None)] * 3
+    listed = client.get("/api/sources", headers=headers).json["items"]
+    assert [(row["state"], row["rate"]) for row in listed if row["id"] == made["id"]] == [("no_collector", None)]
     client.patch(f"/api/sources/{made['id']}", json={"enabled": False}, headers=headers)
     assert status(client, headers, made["id"])["state"] == "off"
+    assert client.get(f"/api/sources/{made['id']}", headers=headers).json["state"] == "off"
 
 
 def test_each_tag_says_whether_it_is_right_and_changing_tags_keeps_the_link(
@@ -83,6 +88,7 @@ def test_each_tag_says_whether_it_is_right_and_changing_tags_keeps_the_link(
 ) -> None:
     headers = bearer("manager")
     plc.write(1, 4, ">f", 21.5)
+    plc.write(1, 8, ">H", 10 << 8)  # an empty text of at most ten characters
     publish(services)
 
     def said() -> dict[str, Any]:
@@ -94,15 +100,19 @@ def test_each_tag_says_whether_it_is_right_and_changing_tags_keeps_the_link(
     rows = {row["tag"]: row for row in client.get(f"/api/sources/{made['id']}/tags", headers=headers).json["items"]}
     wrong = rows[f"{plant.asset}.wrong"]
     assert (wrong["quality"], wrong["reason"]) == ("bad", "config")
+    assert "DB99" in wrong["trouble"]
+    (listed,) = [row for row in client.get("/api/sources", headers=headers).json["items"] if row["id"] == made["id"]]
+    assert (listed["state"], listed["not_good"], listed["detail"]) == ("live", 1, "")
+    assert listed["state_since"] == said()["state_since"]
     assert {"rate", "lag_ms", "reconnects", "overruns", "drops", "pdu"} <= set(first)
 
-    fixed = client.patch(f"/api/tags/{wrong['id']}", json={"address": "DB1,REAL8"}, headers=headers)
+    fixed = client.patch(f"/api/tags/{wrong['id']}", json={"address": "DB1,REAL20"}, headers=headers)
     assert fixed.status_code == 200
     publish(services)
     wait_for(lambda: said()["collector"]["not_good"] == 0, 20, "the mended tag")
     client.patch(f"/api/tags/{wrong['id']}", json={"enabled": False}, headers=headers)
     publish(services)
-    wait_for(lambda: said()["collector"]["tags"] == 1, 20, "the tag switched off")
+    wait_for(lambda: said()["collector"]["tags"] == 2, 20, "the tag switched off")
 
     last = said()
     assert (last["collector"]["reconnects"], last["state"], last["collector"]["collector"]["pid"]) == (0, "live", first["collector"]["pid"])
@@ -115,7 +125,7 @@ def test_each_tag_says_whether_it_is_right_and_changing_tags_keeps_the_link(
 def test_the_newest_value_of_the_history_is_shown_with_its_age(
     client: FlaskClient, services: Services, made: dict[str, Any], bearer: LogIn
 ) -> None:
-    (good, _wrong) = client.get(f"/api/sources/{made['id']}/tags", headers=bearer("manager")).json["items"]
+    good, lot, _wrong = client.get(f"/api/sources/{made['id']}/tags", headers=bearer("manager")).json["items"]
     t = now_ms() - 5000
     batch = Batch(
         shard=0,
@@ -127,11 +137,13 @@ def test_the_newest_value_of_the_history_is_shown_with_its_age(
         seq=np.zeros(1, "u4"),
         values=np.array([3.25]),
     )
+    words = replace(batch, ids=np.array([lot["id"]], "u4"), values=["LOT-42"], kind="text")
     with services.database.raw() as connection:
-        write_batches(connection, [batch])
+        write_batches(connection, [batch, words])
         connection.commit()
 
-    (row, _other) = client.get(f"/api/sources/{made['id']}/tags", headers=bearer("manager")).json["items"]
+    row, text, _other = client.get(f"/api/sources/{made['id']}/tags", headers=bearer("manager")).json["items"]
 
     assert (row["value"], row["quality"], row["reason"]) == (3.25, "good", "none")
     assert 5000 <= row["age_ms"] < 600_000
+    assert (text["value"], text["quality"], text["t"]) == ("LOT-42", "good", t)
