@@ -5,7 +5,7 @@ Nothing here decides anything.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -82,12 +82,14 @@ def undecided(n: int) -> Ints:
 class Series:
     """Good readings of one tag: t int64 (n,) ms UTC ascending, v float64 (n,) at the live sampling period.
 
-    levels float64 (m, 3): minimum, mean and maximum per minute or longer over the whole baseline, coarse parts included.
+    levels float64 (m, 3): minimum, mean and maximum per minute or longer over the whole baseline, coarse parts included;
+    level_t int64 (m,) ms UTC when each begins, empty where nobody needs it.
     """
 
     t: Ints
     v: Floats
     levels: Floats
+    level_t: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version as version_of
 from typing import Any
 
 import numpy as np
@@ -17,20 +19,23 @@ from ml.channels import Channels
 from ml.detector import DETECTORS
 from ml.engine import AssetModel
 from ml.features import FEATURE_SET
+from ml.healthy import barred, free, good_readings, levels, newest
+from ml.progress import Progress
+from ml.regimes import Spans
+from ml.rehearsal import FOLDS, rehearse
 from ml.scoring import History, Series
 from ml.store import save_model
-from realtime import historian
 from realtime import settings as settings_module
 from realtime.bus import Bus, connect, now_ms
 from realtime.errors import SightlineError
-from realtime.events import Signal, SignalName
 from realtime.historian import Connection
 from realtime.settings import Settings
 from realtime.snapshot import Asset, Baseline, Snapshot, Tag
 
+# What learned: another library or another feature set asks for a new model (S2-44).
+LEARNER = f"{FEATURE_SET}, scikit-learn {version_of('scikit-learn')}, numpy {version_of('numpy')}"
+STEPS = 3 + FOLDS  # of a training: read, learn, learn without each part, judge
 FINE_MS = 2 * 3_600_000 + 600_000  # of the newest baseline is read at full rate
-MAX_READINGS = 200_000  # of one tag: 0.2 s over the fine part is 39,000
-LEVEL_POINTS = 3000
 PROVISIONAL_MS = 2 * 3_600_000
 COARSE = 3.0  # a stretch sampled this much slower than the end of the baseline is not live sampling
 
@@ -60,7 +65,9 @@ def fingerprint(asset: Asset, tags: list[Tag], settings: Settings) -> str:
     """What a model of this asset depends on, besides the readings: a change of it asks for a new model."""
     spans = [(b.start, b.end) for b in basis_of(asset, 0).spans if b.confirmed]
     facts = [(t.id, t.period_s, t.low, t.high, t.range_low, t.range_high, t.drift, t.joint, t.stuck_deadband) for t in tags]
-    text = repr((FEATURE_SET, spans, facts, settings.aggregation_window_s, settings.n_estimators))
+    out = [(w.start, w.end) for w in asset.work if any(w.start < end and w.end > start for start, end in spans)]
+    runs = (asset.runs_by, asset.start_up_s)
+    text = repr((FEATURE_SET, LEARNER, spans, out, runs, facts, settings.aggregation_window_s, settings.n_estimators))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -69,29 +76,25 @@ def learnable(snapshot: Snapshot, asset_id: int) -> list[Tag]:
     return sorted((t for t in snapshot.tags if t.asset == asset_id and t.kind == "f64" and t.role is None), key=lambda t: t.id)
 
 
-def read_history(conn: Connection, tags: list[Tag], basis: Basis, settings: Settings) -> History:
-    """Good readings of the newest span at the live period, and the levels of all spans; raises TooLittle."""
-    series = tuple(_series(conn, tag, basis) for tag in tags)
+def read_history(conn: Connection, snapshot: Snapshot, asset_id: int, basis: Basis, settings: Settings) -> History:
+    """What may be learned of the newest span at the live period, and the levels of all spans; raises TooLittle."""
+    tags = learnable(snapshot, asset_id)
+    closed = [barred(conn, snapshot, asset_id, span.start, span.end) for span in basis.spans]
+    series = tuple(_series(conn, tag, basis, closed) for tag in tags)
     least = min((len(one.v) for one in series), default=0)
     if least < settings.min_training_samples:
-        raise TooLittle(f"{least} readings of the least-read tag; {settings.min_training_samples} are needed")
+        out = sum(int((one.edges[:, 1] - one.edges[:, 0]).sum()) for one in closed)
+        why = f" ({out / 3_600_000:.1f} h are left out: under work, not running, starting up)" if out else ""
+        raise TooLittle(f"{least} readings of the least-read tag; {settings.min_training_samples} are needed{why}")
     return History(tuple(tags), series, settings.aggregation_window_s, settings.n_estimators)
 
 
-def _series(conn: Connection, tag: Tag, basis: Basis) -> Series:
-    newest = basis.spans[-1]
-    rows = historian.readings(conn, tag.id, max(newest.start, newest.end - FINE_MS), newest.end, None, MAX_READINGS)
-    good = [(t, v) for t, v, q in rows if q & 3 == 0 and v is not None]
-    t = np.array([t for t, _ in good], np.int64)
-    v = np.array([v for _, v in good], np.float64)
-    levels = [
-        (low, mean, high)
-        for span in basis.spans
-        for _, low, mean, high, _ in historian.trend(conn, tag.id, span.start, span.end, LEVEL_POINTS).points
-        if low is not None
-    ]
+def _series(conn: Connection, tag: Tag, basis: Basis, closed: list[Spans]) -> Series:
+    last = basis.spans[-1]
+    t, v = good_readings(conn, tag.id, newest(free(closed[-1], last.start, last.end), FINE_MS))
+    every = [levels(conn, tag.id, span.start, span.end, one) for span, one in zip(basis.spans, closed, strict=True)]
     kept, t_kept = live_part(t, v)
-    return Series(t_kept, kept, np.array(levels, np.float64).reshape(-1, 3))
+    return Series(t_kept, kept, np.concatenate([rows[:, :3] for _, rows in every]), np.concatenate([t for t, _ in every]))
 
 
 def live_part(t: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -124,32 +127,42 @@ def learn(history: History, asset: Asset, snapshot: Snapshot, settings: Settings
 
 
 def describe(model: AssetModel, history: History, basis: Basis) -> dict[str, Any]:
-    """What S2-44 keeps of a model version."""
+    """What S2-44 keeps of a model version; its alarm rates are `ml.rehearsal`'s."""
     forest = model.learned.get("forest", {})
     return {
         "feature_set": FEATURE_SET,
+        "learner": LEARNER,
         "baseline": [[span.start, span.end] for span in basis.spans],
+        "baseline_hash": model.baseline_hash,
         "readings": sum(len(one.v) for one in history.series),
         "windows": int(forest["windows"][0]) if "windows" in forest else 0,
-        "left_out_alarm_rate": float(forest["left_out_rate"][0]) if "left_out_rate" in forest else None,
         "limit": float(forest["limit"][0]) if "limit" in forest else None,
         "trees": history.trees,
         "window_s": history.window_s,
         "seed": history.seed,
         "provisional": model.provisional,
+        "detectors": sorted(model.learned),
     }
 
 
-def train(conn: Connection, snapshot: Snapshot, asset_id: int, version: int, settings: Settings) -> dict[str, Any]:
-    """Learn, keep as `version`, return its description; raises TooLittle or KeyError for an unknown asset."""
+def train(
+    conn: Connection, snapshot: Snapshot, asset_id: int, version: int, settings: Settings, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Learn, keep as `version`, return its description; raises TooLittle or KeyError for an unknown asset.
+
+    With `progress` the model is rehearsed too: how much of its own baseline, and of thirds it was not learned from, it alarms on.
+    """
     asset = snapshot.asset_by_id()[asset_id]
-    tags = learnable(snapshot, asset_id)
-    if not tags:
+    if not learnable(snapshot, asset_id):
         raise TooLittle("the asset has no tag to learn from")
     basis = basis_of(asset, now_ms())
-    history = read_history(conn, tags, basis, settings)
+    history = read_history(conn, snapshot, asset_id, basis, settings)
+    if progress is not None:
+        progress.at(1, f"learning from {sum(len(one.v) for one in history.series)} readings of {len(history.tags)} tags")
     model = learn(history, asset, snapshot, settings, provisional=basis.provisional, version=version or None)
-    meta = {**describe(model, history, basis), "contamination": settings.anomaly_contamination, "detectors": sorted(model.learned)}
+    meta = {**describe(model, history, basis), "contamination": settings.anomaly_contamination}
+    if progress is not None:
+        meta |= rehearse(history, model, asset, settings, partial(learn, asset=asset, snapshot=snapshot, settings=settings), progress)
     save_model(conn, asset_id, version, model.baseline_hash, meta, seal_model(model, meta, signing_key(settings)))
     return meta
 
@@ -162,21 +175,20 @@ def train_asset(asset_id: int, version: int, job: int | str = "") -> dict[str, A
     settings = settings_module.load()
     settings_module.require(settings, "database_url", "redis_url")
     bus = Bus(connect(str(settings.redis_url)), settings.bus_prefix, settings.bus_max_mb)
-    about = {"job": job, "total": 1, "asset": asset_id, "version": version}
-    bus.add_signals([Signal(SignalName.JOB_PROGRESS, now_ms(), {**about, "done": 0, "message": "training"})])
-    answer = _trained(bus, asset_id, version, settings)
-    report = {**about, "done": 1, "message": str(answer.get("refused", "trained")), "model": answer}
-    bus.add_signals([Signal(SignalName.JOB_PROGRESS, now_ms(), report)])
+    progress = Progress(bus, job, STEPS, asset=asset_id, version=version)
+    progress.at(0, "reading the history")
+    answer = _trained(progress, asset_id, version, settings)
+    progress.end(str(answer.get("refused", "trained")), model=answer)
     return answer
 
 
-def _trained(bus: Bus, asset_id: int, version: int, settings: Settings) -> dict[str, Any]:
-    snapshot = bus.config()
+def _trained(progress: Progress, asset_id: int, version: int, settings: Settings) -> dict[str, Any]:
+    snapshot = progress.bus.config()
     if snapshot is None or asset_id not in snapshot.asset_by_id():
         return {"refused": f"asset {asset_id} is not in the published plant snapshot"}
     conn = psycopg2.connect(str(settings.database_url))
     try:
-        meta = train(conn, snapshot, asset_id, version, settings)
+        meta = train(conn, snapshot, asset_id, version, settings, progress)
         conn.commit()
     except TooLittle as error:
         return {"refused": str(error)}

@@ -11,7 +11,7 @@ import pytest
 
 from ml.artefacts import signing_key, unseal_model
 from ml.store import OWN_VERSION, load_model, save_model
-from ml.training import TooLittle, basis_of, fingerprint, learnable, live_part, train, train_asset
+from ml.training import LEARNER, STEPS, TooLittle, basis_of, fingerprint, learnable, live_part, train, train_asset
 from realtime import settings as settings_module
 from realtime.bus import Bus, now_ms
 from realtime.codec import decode_signal
@@ -90,7 +90,7 @@ def test_model_is_learned_from_the_confirmed_baseline_and_kept_signed(conn: psyc
     assert {"drift", "spike", "noise", "stuck", "range", "forest"} <= set(model.learned)
     assert 0.01 < model.learned["drift"]["scale"][0] < values[:, 0].std()
     assert meta["windows"] > 100
-    assert meta["left_out_alarm_rate"] < 0.05
+    assert meta["baseline_hash"] == model.baseline_hash
 
 
 def test_same_history_gives_the_same_model(conn: psycopg2.extensions.connection, settings: Settings) -> None:
@@ -140,7 +140,10 @@ def test_job_trains_a_version_and_reports_it(
     assert load_model(conn, 15, 2) is not None
     signals = [decode_signal(fields) for _, fields in bus.client.xrange(bus.key("signals"))]
     told = [(s.name, s.data["done"], s.data["message"]) for s in signals if s.data["job"] == "job-1"]
-    assert told == [(SignalName.JOB_PROGRESS, 0, "training"), (SignalName.JOB_PROGRESS, 1, "trained")]
+    assert [(name, done) for name, done, _ in told] == [(SignalName.JOB_PROGRESS, done) for done in range(STEPS + 1)]
+    assert [told[0][2], told[-1][2]] == ["reading the history", "trained"]
+    assert (0 <= answer["in_sample_alarm_rate"] <= 0.05, 0 <= answer["left_out_alarm_rate"] <= 0.05) == (True, True)
+    assert answer["learner"] == LEARNER
 
 
 def models(bus: Bus) -> tuple[int, int]:
