@@ -1,4 +1,4 @@
-"""`python -m ml.jobs`: runs what stands in JOBS for the queue `ml`: training that a person asked for."""
+"""`python -m ml.jobs`: runs what stands in JOBS for the queue `ml`: trainings and replays that a person asked for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from realtime.supervise import configure_logging
 
 QUEUE = "ml"
 # What may run here, by dotted name: whoever reaches Redis could queue any name.
-JOBS = frozenset({"ml.training.train_asset"})
+JOBS = frozenset({"ml.training.train_asset", "ml.replay.replay_asset"})
 
 log = logging.getLogger("ml.jobs")
 

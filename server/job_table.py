@@ -15,6 +15,7 @@ class JobRow:
 
 
 TRAIN = "ml.train"
+REPLAY = "ml.replay"
 
 JOBS: dict[str, JobRow] = {
     "report.run": JobRow("server", "server.reports.jobs.run"),
@@ -24,6 +25,7 @@ JOBS: dict[str, JobRow] = {
     "readings.export": JobRow("server", "server.reports.reading_job.run"),
     "backup.make": JobRow("server", "server.backup.runs.run_job"),
     TRAIN: JobRow("ml", "ml.training.train_asset", ("asset", "version")),
+    REPLAY: JobRow("ml", "ml.replay.replay_asset", ("asset", "start", "end", "proposal")),
 }
 
 SERVER_FUNCTIONS = frozenset(row.function for row in JOBS.values() if row.queue == "server")

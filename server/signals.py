@@ -16,7 +16,7 @@ from server.models.jobs import BackgroundJob
 from server.models.plant import Asset, Source, Tag
 from server.rules.asset import Operating
 from server.rules.wording import Subject
-from server.store import assets, background, discovered, fault_codes, training
+from server.store import assets, background, discovered, fault_codes, replays, training
 from server.store.actor import SYSTEM
 from server.store.conditions import Condition
 from server.store.outbox import Draft, emit
@@ -52,7 +52,7 @@ def _lost(session: Session, signal: Signal, now: datetime, proof_s: float) -> No
     fold(session, _source_condition(source, concerned, signal, "open"), now, proof_s)
     for asset in concerned:
         if assets.set_operating(session, asset, Operating.UNKNOWN, None, from_ms(signal.t)):
-            assets.refresh_health(session, asset)
+            assets.refresh_health(session, asset, now)
             assets.announce(session, asset, SYSTEM.name, now)
 
 
@@ -70,7 +70,7 @@ def _recovered(session: Session, signal: Signal, now: datetime, proof_s: float) 
         # what has no run bit counts as running while its data are good; the others say it themselves
         if asset.id in says_its_state or not assets.set_operating(session, asset, Operating.RUNNING, None, from_ms(signal.t)):
             continue
-        assets.refresh_health(session, asset)
+        assets.refresh_health(session, asset, now)
         assets.announce(session, asset, SYSTEM.name, now)
 
 
@@ -141,7 +141,7 @@ def _observed(session: Session, signal: Signal, now: datetime, proof_s: float) -
     if operating is not Operating.UNKNOWN:  # a lost link says nothing about the machine's fault
         fold_machine_fault(session, asset, fault, signal.t, now, proof_s)
     if changed:
-        assets.refresh_health(session, asset)
+        assets.refresh_health(session, asset, now)
         assets.announce(session, asset, SYSTEM.name, now)
 
 
@@ -169,6 +169,8 @@ def _progress(session: Session, signal: Signal, _now: datetime, _proof_s: float)
     job.message = str(signal.data.get("message", job.message))
     if "model" in signal.data:
         training.finish(session, job, signal.data["model"], at)
+    if "replay" in signal.data:
+        replays.finish(session, job, signal.data["replay"], at)
 
 
 def _group_lost(session: Session, signal: Signal, now: datetime, proof_s: float) -> None:

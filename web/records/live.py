@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask_babel import lazy_gettext as _
 
 from web.records.spec import Act, Field, Panel, Records
+from web.records.what_if import TRY_LIMIT
 
 SEVERITIES = (("advisory", _("Advisory")), ("warning", _("Warning")), ("critical", _("Critical")))
 TYPES = (
@@ -38,6 +39,7 @@ _LIMITS = Panel(
     none=_("No limits: nothing alerts but the monitors of drift, gaps and stuck values."),
     acts=(
         Act(label=_("Change limit"), path="/api/tags/{of.id}/limits/{id}", right="tags.write", method="PATCH", fields=_LIMIT),
+        TRY_LIMIT,
         Act(
             label=_("Remove limit"),
             path="/api/tags/{of.id}/limits/{id}",
@@ -46,6 +48,32 @@ _LIMITS = Panel(
             confirm=_("Nothing alerts at this value any more, from now on."),
         ),
     ),
+)
+FORECASTS = (
+    ("expected", _("If it goes on like this")),
+    ("beyond", _("There already")),
+    ("uncertain", _("Nobody can say: the band is too wide")),
+    ("far", _("Too far ahead to say")),
+    ("steady", _("It may as well not move")),
+    ("away", _("It moves away from it")),
+    ("too_little", _("Too little history, or none of the last hours")),
+)
+_FORECAST = Panel(
+    title=_("Time to limit"),
+    api="/api/tags/{id}/forecast",
+    inside="forecasts",
+    columns=(
+        Field(name="side", label=_("Side"), kind="choice", choices=SIDES),
+        Field(name="value", label=_("Limit"), kind="number"),
+        Field(name="state", label=_("Forecast"), kind="choice", choices=FORECASTS),
+        Field(name="earliest", label=_("Earliest"), kind="moment"),
+        Field(name="expected", label=_("Expected"), kind="moment"),
+        Field(name="latest", label=_("Latest"), kind="moment"),
+        Field(name="per_day", label=_("Moves a day"), kind="number"),
+        Field(name="span_days", label=_("Seen over days"), kind="number"),
+    ),
+    none=_("No limits: nothing to be reached."),
+    right="readings.read",
 )
 
 _TAG_FIELDS = (
@@ -105,7 +133,7 @@ TAGS = Records(
     first=(Field(name="tag", label=_("Tag"), kind="code", required=True),),
     fields=_TAG_FIELDS,
     filters=(Field(name="asset", label=_("Asset"), kind="reference", source="/api/assets", key="code"),),
-    panels=(_LIMITS,),
+    panels=(_LIMITS, _FORECAST),
     acts=(
         _READ_NOW,
         Act(label=_("Add a limit"), path="/api/tags/{id}/limits", right="tags.write", fields=_LIMIT),
