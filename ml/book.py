@@ -12,7 +12,7 @@ import numpy as np
 
 from ml.channels import Channels
 from ml.detector import Detector
-from ml.fusion import explained, severity
+from ml.fusion import CONFIRMED_BY, explained, pages, severity
 from ml.scoring import Score
 from realtime.events import AlertType, Because, Edge, Finding, Severity
 
@@ -46,6 +46,7 @@ class Book:
         self.models: dict[int, Model] = {}
         self.open: dict[tuple[str, int], Open] = {}
         self.closed: dict[tuple[str, int, str | None], int] = {}  # (detector, asset, tag) -> time of its last close
+        self._asset_rows = {asset.id: row for row, asset in enumerate(channels.assets)}
         self._standing = {name: np.zeros(len(d.row_keys()), bool) for name, d in detectors.items()}
 
     def fold(self, name: str, score: Score | None) -> list[Finding]:
@@ -109,6 +110,16 @@ class Book:
         """Detectors with a finding on the tag, or on any tag of the asset where tag is None."""
         return {name for (name, _), o in self.open.items() if o.finding.asset == asset and (tag is None or o.finding.tag in (tag, None))}
 
+    def _confirming(self, name: str, asset: int) -> set[str]:
+        """Detectors of the whole asset that are in alarm now and count as a second kind for this one."""
+        row = self._asset_rows[asset]
+        return {other for other in CONFIRMED_BY.get(name, ()) if self.detectors[other].is_active(row)}
+
+    def pages(self) -> list[Finding]:
+        """The standing findings that ask for a person now; the others are for the watch list."""
+        standing = [(name, o.finding) for (name, _), o in self.open.items()]
+        return [f for name, f in standing if pages(name, len(self._kinds(f.asset, f.tag) | self._confirming(name, f.asset)))]
+
     def _finding(self, name: str, score: Score, i: int, edge: Edge) -> Finding:
         detector = self.detectors[name]
         row, slot = int(score.rows[i]), int(score.slot[i])
@@ -116,7 +127,7 @@ class Book:
         tag = None if slot < 0 else self.channels.tags[slot].name
         code = detector.codes[int(score.code[i])]
         ratio = float(score.value[i] / score.limit[i])
-        kinds = len(self._kinds(asset, tag) | {name})
+        kinds = len(self._kinds(asset, tag) | {name} | self._confirming(name, asset))
         model = self.models.get(asset, Model(None, provisional=False)) if name in self.learned else Model(None, provisional=False)
         reading = float(score.reading[i])
         return Finding(

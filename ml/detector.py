@@ -20,6 +20,7 @@ from ml.detectors.gap import Gap
 from ml.detectors.limits import Limits
 from ml.detectors.noise import Noise
 from ml.detectors.range_ import Range
+from ml.detectors.residual import Residual
 from ml.detectors.spike import Spike
 from ml.detectors.stuck import Stuck
 from ml.scoring import Chunk, History, Ints, Learned, Score
@@ -101,6 +102,7 @@ DETECTORS: dict[str, Row] = {
     "noise": Row(Noise, learns=True),
     "stuck": Row(Stuck, learns=True),
     "limits": Row(Limits, learns=False),
+    "residual": Row(Residual, learns=True),
     "drift": Row(VDrift, learns=True),
     "cusum": Row(Cusum, learns=True),
     "gap": Row(Gap, learns=False),

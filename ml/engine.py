@@ -19,6 +19,7 @@ from ml.detectors.drift import VDrift
 from ml.detectors.gap import Gap
 from ml.detectors.noise import Noise
 from ml.detectors.range_ import Range
+from ml.detectors.residual import Residual
 from ml.detectors.spike import Spike
 from ml.gate import Gate, Round
 from ml.scoring import Learned
@@ -61,6 +62,7 @@ class Engine:
         # the ones that explain each other are also known by what they are
         self.gap, self.range = _one(self.detectors, Gap), _one(self.detectors, Range)
         self.spike, self.noise, self.drift = _one(self.detectors, Spike), _one(self.detectors, Noise), _one(self.detectors, VDrift)
+        self.residual = _one(self.detectors, Residual)
         self.book = Book(self.channels, self.detectors, LEARNED)
         self.models: dict[int, AssetModel] = {}
         self.readings = 0
@@ -93,7 +95,8 @@ class Engine:
         found += self.book.fold("spike", self.spike.score(sound))
         calm = sound.only(~self.spike.suspect[sound.slots])
         found += self.book.fold("noise", self.noise.score(calm))
-        self.drift.suspect[calm.slots] = self.noise.rising(calm.slots)
+        self.drift.suspect[calm.slots] = self.residual.suspect[calm.slots] = self.noise.rising(calm.slots)
+        found += self.book.fold("residual", self.residual.score(calm))
         found += self.book.fold("drift", self.drift.score(calm))
         found += self.book.fold("cusum", d["cusum"].score(calm))
         found += self.book.fold("cva", d["cva"].score(calm))

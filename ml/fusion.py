@@ -18,8 +18,13 @@ EXPLAINED_BY: dict[str, frozenset[str]] = {
     "drift": frozenset({"range", "noise", "spike", "stuck"}),
     "cusum": frozenset({"range", "noise", "spike", "stuck", "limits", "drift"}),
     "cva": frozenset({"range", "noise", "spike", "stuck", "limits", "drift", "cusum", "gap"}),
-    "forest": frozenset({"range", "noise", "spike", "stuck", "limits", "drift", "cusum", "cva", "gap"}),
+    "residual": frozenset({"range", "noise", "spike", "stuck", "limits", "drift", "cusum", "gap"}),
+    "forest": frozenset({"range", "noise", "spike", "stuck", "limits", "drift", "cusum", "residual", "cva", "gap"}),
 }
+# Detectors of a whole machine whose alarm counts as a second kind for one of its tags, whether or not it has a finding of its own.
+CONFIRMED_BY: dict[str, tuple[str, ...]] = {"drift": ("residual",), "cusum": ("residual",)}
+# Findings that page by themselves; what CONFIRMED_BY names pages when two kinds agree, everything else goes to the watch list.
+PAGES = frozenset({"range", "spike", "noise", "stuck", "limits", "gap"})
 
 
 def severity(detector: str, ratio: float, kinds: int, given: int) -> Severity:
@@ -34,6 +39,11 @@ def severity(detector: str, ratio: float, kinds: int, given: int) -> Severity:
     if ratio > WARNING_RATIO or kinds >= 2:
         return Severity.WARNING
     return Severity.ADVISORY
+
+
+def pages(detector: str, kinds: int) -> bool:
+    """True for what asks for a person now, at this number of kinds that agree. Source: DESIGN.md 5, the alarm budget."""
+    return detector in PAGES or (detector in CONFIRMED_BY and kinds >= 2)
 
 
 def explained(detector: str, open_here: Collection[str]) -> bool:

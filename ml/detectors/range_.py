@@ -16,13 +16,14 @@ class Range(PerTag):
     """Good at: wire breaks, shorts, saturated transmitters, at the first reading. Bad at: wrong values inside the range.
 
     The configured range counts at once (4-20 mA: below 3.6 or above 21 mA is NAMUR NE 43's business and stands in the
-    tag's range); without one, and without a limit on that side, [min - w, max + w] of the baseline, w its span. No warm-up;
-    about 0.02 us a reading. `out` bool (n_slots,): the last reading lay outside; such readings are no food for others.
+    tag's range); without one, and without a limit on that side, a jump of more than w in one reading to outside [min - w,
+    max + w] of the baseline, w its span: a process gets there too, but by and by. No warm-up; about 0.03 us a reading. `beyond`
+    bool (n_slots,): the last reading lay outside the configured range or was no number; such readings are no food for others.
     """
 
     name = "range"
     codes = ("over_range", "under_range")
-    STATE = ("active", "onset", "inside_t", "code", "out")
+    STATE = ("active", "onset", "inside_t", "code", "out", "beyond", "former")
     LEARNED = ("learned_low", "learned_high")
 
     def __init__(self, channels: Channels, settings: Settings) -> None:
@@ -31,8 +32,9 @@ class Range(PerTag):
         self.low = np.array([np.nan if tag.range_low is None else tag.range_low for tag in channels.tags], np.float64)
         self.high = np.array([np.nan if tag.range_high is None else tag.range_high for tag in channels.tags], np.float64)
         self.learned_low, self.learned_high = self.blank(), self.blank()
+        self.former = self.blank()
         self._set_bounds()
-        self.active, self.out = np.zeros(n, bool), np.zeros(n, bool)
+        self.active, self.out, self.beyond = np.zeros(n, bool), np.zeros(n, bool), np.zeros(n, bool)
         self.onset, self.inside_t, self.code = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
 
     def learn(self, history: History) -> Learned:
@@ -58,7 +60,10 @@ class Range(PerTag):
         limited = [{limit.side for limit in tag.limits} for tag in self.channels.tags]
         below = np.where(np.isnan(self.low) & ~np.array(["low" in sides for sides in limited], bool), self.learned_low, self.low)
         above = np.where(np.isnan(self.high) & ~np.array(["high" in sides for sides in limited], bool), self.learned_high, self.high)
+        self.span = (self.learned_high - self.learned_low) / 3
         # without any bound only what the collector calls beyond range (infinite) is outside
+        most = np.finfo(np.float64).max
+        self.set_below, self.set_above = np.where(np.isnan(self.low), -most, self.low), np.where(np.isnan(self.high), most, self.high)
         self.below = np.where(np.isnan(below), -np.finfo(np.float64).max, below)
         self.above = np.where(np.isnan(above), np.finfo(np.float64).max, above)
 
@@ -66,18 +71,27 @@ class Range(PerTag):
         """|distance from the middle of the range| in half ranges, above 1 is outside; of tags that are or were outside only."""
         s = chunk.slots
         over, under = chunk.v > self.above[s], chunk.v < self.below[s]
+        with np.errstate(invalid="ignore"):
+            jump = np.abs(chunk.v - self.former[s])
+        self.former[s] = chunk.v
         moving = over | under | self.active[s]
         self.out[s] &= moving  # inside and at rest: nothing to do for these
+        self.beyond[s] &= moving
         if not moving.any():
             return None
-        chunk, over, under = chunk.only(moving), over[moving], under[moving]
-        self._advance(chunk, over, under)
+        chunk, over, under, jump = chunk.only(moving), over[moving], under[moving], jump[moving]
         s = chunk.slots
+        beyond = (chunk.v > self.set_above[s]) | (chunk.v < self.set_below[s])
+        self.beyond[s] = beyond
+        # beyond learned bounds only a jump starts an alarm; a tag not heard before may have jumped
+        sudden = beyond | self.active[s] | self.out[s] | ~(jump <= self.span[s])
+        self._advance(chunk, over & sudden, under & sudden)
         low, high = self.below[s], self.above[s]
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             value = np.abs(chunk.v - (low + high) / 2) / np.maximum((high - low) / 2, 1e-12)
         one_sided = np.isnan(value) | ~np.isfinite(value)
         value = np.where(one_sided, np.where(over | under, 2.0, 0.0), value)
+        value = np.where(self.active[s] | ~(over | under), value, 0.999)
         return self.tag_score(chunk, value, self.active[s], self.code[s], self.onset[s])
 
     def _advance(self, chunk: Chunk, over: Flags, under: Flags) -> None:
@@ -93,5 +107,5 @@ class Range(PerTag):
         self.out[s] = out
 
     def outside(self, slots: Ints) -> Flags:
-        """bool (n,): the last reading of the tag lay outside its range."""
-        return self.out[slots]
+        """bool (n,): the last reading of the tag lay outside its configured range."""
+        return self.beyond[slots]

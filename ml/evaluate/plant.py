@@ -6,11 +6,11 @@ import numpy as np
 
 from ml.evaluate.replayer import EngineReplay, rig
 from ml.scoring import Floats
-from realtime.events import Severity
 
 
 class Plant:
-    """The monitor's engine, a reading a second. score: the greatest score / limit of what stands, 0 when nothing does."""
+    """The monitor's engine, a reading a second. alarm: something stands that pages (`ml.fusion.pages`); score: the greatest
+    score / limit of that, 0 when there is none."""
 
     def __init__(self, train: Floats, period_s: float = 1.0) -> None:
         made = rig(train, period_s=period_s)
@@ -24,14 +24,14 @@ class Plant:
         """Judge one reading of every channel, float64 (c,)."""
         self.replay.step(np.asarray(x, np.float64), self.t)
         self.t += self.period_ms
-        standing = self.replay.open()
-        self.alarm = any(one.severity is not Severity.ADVISORY for one in standing) or bool(standing)
+        standing = self.replay.engine.book.pages()
+        self.alarm = bool(standing)
         return max((one.score / one.limit for one in standing), default=0.0)
 
     def contributions(self) -> Floats:
         """float64 (c,): each channel's share in what stands."""
         shares = np.zeros(len(self.channel))
-        for one in self.replay.open():
+        for one in self.replay.engine.book.pages():
             for part in one.because:
                 shares[self.channel[part.tag]] += part.share * one.score / one.limit
         return shares / max(float(shares.sum()), 1e-12)

@@ -140,6 +140,7 @@ _SAYS_SO = {
     "noise": "Far noisier than when healthy",
     "drift": "Model: away from its healthy course",
     "cusum": "Model: a small shift that lasts",
+    "residual": "Model: not what its last readings led to expect",
     "cva": "Model: its tags no longer move together as when healthy",
     "forest": "Model: a pattern not seen when healthy",
     "gap": "Nothing arrives",

@@ -27,9 +27,13 @@ FAULTS = {
     "limits": lambda v, i: 61.0,
     "drift": lambda v, i: v + 5.0,
     "cusum": lambda v, i: v + 5.0,
+    "residual": lambda v, i: v + 5.0,
     "forest": lambda v, i: v + 5.0 * np.sin(i),
     "cva": lambda v, i: v + 5.0 * np.sin(i / 20),
+    "novelty": lambda v, i: v + 5.0,
 }
+# What must be set for it to judge ten minutes.
+ENVIRONMENT = {"novelty": {"NOVELTY": "*", "AGGREGATION_WINDOW_SECONDS": "10"}}
 READING_FED = sorted(set(DETECTORS) - {"gap"})  # a gap is the lack of readings; see test_gap.py
 
 
@@ -49,11 +53,12 @@ def live(name: str) -> np.ndarray:
 @cache
 def learned(name: str) -> Learned:
     values = wander(BASELINE_S, channels=len(tags(name)))
-    return detector(name, snapshot(*tags(name))).learn(history(tags(name), values, start=T0 - BASELINE_S * 1000))
+    baseline = history(tags(name), values, start=T0 - BASELINE_S * 1000)
+    return detector(name, snapshot(*tags(name)), **ENVIRONMENT.get(name, {})).learn(baseline)
 
 
 def ready(name: str) -> Detector:
-    one = detector(name, snapshot(*tags(name)))
+    one = detector(name, snapshot(*tags(name)), **ENVIRONMENT.get(name, {}))
     one.load(np.arange(len(tags(name))), learned(name))
     return one
 
@@ -119,7 +124,8 @@ def test_scores_are_the_same_every_time(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(DETECTORS) - {"stuck", "gap"}))
 def test_constant_signal_never_alarms(name: str) -> None:
     constant = np.full((600, len(tags(name))), 50.0)
-    one = detector(name, snapshot(*tags(name)), baseline=history(tags(name), constant, start=T0 - 600_000))
+    baseline = history(tags(name), constant, start=T0 - 600_000)
+    one = detector(name, snapshot(*tags(name)), baseline=baseline, **ENVIRONMENT.get(name, {}))
 
     assert not alarms(run(one, stream(constant)))
 
@@ -141,16 +147,16 @@ def test_a_gap_in_the_readings_neither_crashes_nor_alarms(name: str) -> None:
     assert not alarms(run(ready(name), holed))
 
 
-@pytest.mark.parametrize("name", ["spike", "noise", "drift", "cusum", "cva"])
+@pytest.mark.parametrize("name", ["spike", "noise", "drift", "cusum", "cva", "novelty"])
 def test_warming_up_says_not_ready_instead_of_zero(name: str) -> None:
     one = ready(name)
 
     assert all(s is None or not len(s.rows) for s in (one.score(c) for c in stream(live(name))[:6]))
 
 
-@pytest.mark.parametrize("name", ["spike", "noise", "drift", "cusum", "cva", "forest"])
+@pytest.mark.parametrize("name", ["spike", "noise", "drift", "cusum", "residual", "cva", "novelty", "forest"])
 def test_without_a_baseline_a_learning_detector_is_silent(name: str) -> None:
-    assert not alarms(run(detector(name, snapshot(*tags(name))), stream(faulted(name))))
+    assert not alarms(run(detector(name, snapshot(*tags(name)), **ENVIRONMENT.get(name, {})), stream(faulted(name))))
 
 
 @pytest.mark.parametrize("name", READING_FED)
