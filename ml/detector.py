@@ -19,6 +19,7 @@ from ml.detectors.forest import Forest
 from ml.detectors.gap import Gap
 from ml.detectors.limits import Limits
 from ml.detectors.noise import Noise
+from ml.detectors.novelty import Novelty
 from ml.detectors.range_ import Range
 from ml.detectors.residual import Residual
 from ml.detectors.spike import Spike
@@ -107,5 +108,6 @@ DETECTORS: dict[str, Row] = {
     "cusum": Row(Cusum, learns=True),
     "gap": Row(Gap, learns=False),
     "cva": Row(Cva, learns=True),
+    "novelty": Row(Novelty, learns=True),
     "forest": Row(Forest, learns=True),
 }

@@ -100,6 +100,7 @@ class Engine:
         found += self.book.fold("drift", self.drift.score(calm))
         found += self.book.fold("cusum", d["cusum"].score(calm))
         found += self.book.fold("cva", d["cva"].score(calm))
+        found += self.book.fold("novelty", d["novelty"].score(calm))
         found += self.book.fold("forest", d["forest"].score(sound))
         return found
 

@@ -19,6 +19,7 @@ EXPLAINED_BY: dict[str, frozenset[str]] = {
     "cusum": frozenset({"range", "noise", "spike", "stuck", "limits", "drift"}),
     "cva": frozenset({"range", "noise", "spike", "stuck", "limits", "drift", "cusum", "gap"}),
     "residual": frozenset({"range", "noise", "spike", "stuck", "limits", "drift", "cusum", "gap"}),
+    "novelty": frozenset({"range", "spike", "noise", "stuck", "limits", "drift", "cusum", "gap"}),
     "forest": frozenset({"range", "noise", "spike", "stuck", "limits", "drift", "cusum", "residual", "cva", "gap"}),
 }
 # Detectors of a whole machine whose alarm counts as a second kind for one of its tags, whether or not it has a finding of its own.

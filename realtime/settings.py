@@ -60,6 +60,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("MIN_TRAINING_SAMPLES", "min_training_samples", read.whole(10, 100000), "30", "readings before a provisional model"),
     Setting("CUSUM_K", "cusum_k", read.number(0.01, 10), "0.5", "reference value in sigma"),
     Setting("CUSUM_H", "cusum_h", lambda raw: float(raw) if raw else None, "", "decision interval; empty = by false-alarm rate"),
+    Setting("NOVELTY", "novelty", read.names, "", "tags judged by novelty, with commas, or `*`; empty = none"),
     Setting("STUCK_SENSOR_MINUTES", "stuck_sensor_minutes", read.number(0.01, 10080), "15", "unchanged this long = stuck"),
     Setting("NUM_MACHINES", "num_machines", read.whole(1, 50), "3", "rotating machines of the demo plant"),
     Setting("INTERVAL_SECONDS", "interval_s", read.number(0.1, 3600), "3", "their publishing interval"),
@@ -139,6 +140,7 @@ class Settings:
     min_training_samples: int
     cusum_k: float
     cusum_h: float | None
+    novelty: tuple[str, ...]
     stuck_sensor_minutes: float
     num_machines: int
     interval_s: float

@@ -2,5 +2,6 @@
 
 from ml.evaluate.plant import make_plant
 from ml.evaluate.process import make_process
+from ml.evaluate.stream import make_stream
 
-__all__ = ["make_plant", "make_process"]
+__all__ = ["make_plant", "make_process", "make_stream"]

@@ -14,7 +14,16 @@ from enum import StrEnum
 DEFAULT_REQUIRED_S = 4 * 3600.0
 LEAST_REQUIRED_S = 1.0
 # Seconds that a detector needs to see that a signal is healthy again (measured by injected faults that end); others see it at once.
-SEES_HEALTH_WITHIN_S = {"drift": 60.0, "cusum": 240.0, "noise": 60.0, "spike": 45.0, "residual": 60.0, "forest": 180.0, "cva": 180.0}
+SEES_HEALTH_WITHIN_S = {
+    "drift": 60.0,
+    "cusum": 240.0,
+    "noise": 60.0,
+    "spike": 45.0,
+    "residual": 60.0,
+    "forest": 180.0,
+    "cva": 180.0,
+    "novelty": 240.0,
+}
 WAITS_FOR = 3  # the window gives up and asks a person after three times the time it needs
 
 

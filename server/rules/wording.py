@@ -142,6 +142,7 @@ _SAYS_SO = {
     "cusum": "Model: a small shift that lasts",
     "residual": "Model: not what its last readings led to expect",
     "cva": "Model: its tags no longer move together as when healthy",
+    "novelty": "Model: unlike anything it has shown before",
     "forest": "Model: a pattern not seen when healthy",
     "gap": "Nothing arrives",
     "plc": "Said by the PLC",

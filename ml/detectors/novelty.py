@@ -1,0 +1,166 @@
+"""Novelty: a value, a shift of level or a spread unlike any that the tag has shown before."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ml.arrays import State
+from ml.channels import Channels
+from ml.detectors.novelty_memory import Memory
+from ml.per_tag import PerTag
+from ml.scoring import Chunk, Flags, Floats, History, Ints, Learned, Score
+from realtime.events import AlertType
+from realtime.settings import Settings
+
+LIMIT = 1.5
+LEAST_CELLS, MOST_CELLS = 150, 3000  # of a baseline
+LEAST_HOLD, MOST_HOLD = 20.0, 375.0  # cells of hold-off; half the baseline between them
+BACK_CELLS = 3  # so many cells below the limit in a row end an alarm
+NEVER = -1
+
+
+class Novelty(PerTag):
+    """Good at: what nobody thought of, on one tag: a value, a step or an unrest not seen before, over hours and days. Bad at:
+    what has happened before (known is not new, even when it is wrong), and slow creep, each step of which is near the last.
+
+    A cell is one aggregation window's mean, or one reading of a tag that is read more slowly. Each cell's value, the mean of 40
+    cells less that of the 400 before, and the spread of 5 are compared with the nearest ever seen; z of that distance against
+    the usual ones; score = log2(1 + greatest z), alarm at 1.5 (z = 1.8), one alarm an event (see `Memory.held`). Advisory.
+    Warm-up: a baseline of 150 cells, then one cell; about 1 us a reading at one a second. Source: ML.md 3.9.
+    """
+
+    name = "novelty"
+    type = AlertType.ANOMALY
+    codes = ("novel_value", "novel_shift", "novel_spread")
+    STATE = ("block", "sum", "count", "broken", "active", "quiet", "kind", "onset", "held", "made_t", "calibrated_t")
+
+    def __init__(self, channels: Channels, settings: Settings) -> None:
+        super().__init__(channels)
+        n = len(channels)
+        self.block_ms = round(settings.aggregation_window_s * 1000)
+        names = settings.novelty
+        wanted = channels.analogue & np.array(["*" in names or tag.name.lower() in names for tag in channels.tags], bool)
+        self.row = np.where(wanted, np.cumsum(wanted) - 1, -1)  # in the memory: tags that are not asked for cost nothing
+        self.memory = Memory([key for key, one in zip(self.keys, wanted, strict=True) if one])
+        self.whole = channels.period_s * 1000 >= self.block_ms  # each reading is a cell
+        self.least = np.maximum(settings.aggregation_window_s / channels.period_s / 2, 1.0)  # readings that make a cell
+        self.block, self.sum, self.count = np.full(n, NEVER, np.int64), np.zeros(n), np.zeros(n, np.int64)
+        self.broken = np.ones(n, bool)  # the next cell does not follow on the last
+        self.active, self.quiet, self.kind = np.zeros(n, bool), np.zeros(n, np.int64), np.zeros(n, np.int64)
+        self.onset, self.held = np.zeros(n, np.int64), np.zeros(n)
+        self.made_t = np.full(n, NEVER, np.int64)
+        self.calibrated_t = np.array([tag.calibrated_at or 0 for tag in channels.tags], np.int64)
+
+    def learn(self, history: History) -> Learned:
+        """The memory of each tag after its baseline, cell by cell; nothing for tags that are not asked for or know too little."""
+        rows = self.row[self.channels.slots_of(np.array([tag.id for tag in history.tags], np.uint32))]
+        cells = [self._cells(i, history) if rows[i] >= 0 else np.zeros((0, 2)) for i in range(len(history.tags))]
+        cells = [one if len(one) >= LEAST_CELLS else one[:0] for one in cells]
+        if not any(len(one) for one in cells):
+            return {}
+        memory = Memory([str(tag.id) for tag in history.tags])
+        for i, one in enumerate(cells):
+            if len(one):
+                memory.fit(i, one[:, 1], float(np.clip(len(one) // 2, LEAST_HOLD, MOST_HOLD)))
+        length = np.array([len(one) for one in cells])
+        for k in range(int(length.max())):
+            here = np.flatnonzero(length > k)
+            memory.step(here, np.array([cells[i][k, 1] for i in here]), np.full(len(here), k == 0))
+        made = np.array([int(one[-1, 0]) if len(one) else NEVER for one in cells], np.int64)
+        return {"made_t": made, **{name: getattr(memory, name) for name in Memory.STATE}}
+
+    def _cells(self, i: int, history: History) -> Floats:
+        """float64 (n, 2): ms UTC at the end, mean, of the last MOST_CELLS whole cells."""
+        series, period_ms = history.series[i], history.tags[i].period_s * 1000
+        if period_ms >= self.block_ms:
+            return np.stack([series.t, series.v], axis=1)[-MOST_CELLS:].astype(np.float64)
+        block, at, count = np.unique(series.t // self.block_ms, return_index=True, return_counts=True)
+        if not len(block):
+            return np.zeros((0, 2))
+        means = np.add.reduceat(series.v, at) / count
+        whole = count >= max(self.block_ms / period_ms / 2, 1.0)
+        return np.stack([(block + 1) * self.block_ms, means], axis=1)[whole][-MOST_CELLS:].astype(np.float64)
+
+    def load(self, slots: Ints, learned: Learned) -> None:
+        """Put a baseline's memory in force, unless the tag's own began with it or its instrument was calibrated since."""
+        if "made_t" not in learned:
+            return
+        made = learned["made_t"]
+        at = np.flatnonzero((slots >= 0) & (made != NEVER))
+        at = at[(self.row[slots[at]] >= 0) & (self.made_t[slots[at]] != made[at]) & (made[at] >= self.calibrated_t[slots[at]])]
+        s = slots[at]
+        for name in Memory.STATE:
+            getattr(self.memory, name)[self.row[s]] = learned[name][at]
+        self.made_t[s], self.broken[s], self.active[s], self.quiet[s] = made[at], True, False, 0
+
+    def export(self) -> State:
+        """Both: what a tag's cell holds and what the tag remembers."""
+        own, memory = super().export(), self.memory.export()
+        return State(own.keys, own.arrays, memory.keys, memory.arrays)
+
+    def adopt(self, state: State) -> None:
+        """Take over what is still here; a tag calibrated meanwhile begins to remember anew."""
+        now = self.calibrated_t.copy()
+        super().adopt(State(state.keys, state.arrays))
+        self.memory.adopt(State(state.group_keys, state.group_arrays))
+        calibrated = np.flatnonzero((self.calibrated_t != now) & (self.row >= 0))
+        self.calibrated_t = now
+        self.memory.forget(self.row[calibrated])
+        self.active[calibrated], self.broken[calibrated], self.block[calibrated] = False, True, NEVER
+
+    def score(self, chunk: Chunk) -> Score | None:
+        """Every tag that a reading has given a whole cell."""
+        row = self.row[chunk.slots]
+        if not len(self.memory.keys):
+            return None
+        chunk = chunk.only((row >= 0) & np.isfinite(self.memory.mean[row]))
+        if not len(chunk):
+            return None
+        s = chunk.slots
+        self.broken[s] |= chunk.fresh
+        whole = self.whole[s]
+        if whole.all():
+            return self._judge(s, chunk.v, chunk.t, chunk.t)
+        done = np.flatnonzero(whole)
+        closed, means, began = self._block(chunk.only(~whole))
+        slots, cells = np.concatenate([s[done], closed]), np.concatenate([chunk.v[done], means])
+        if not len(slots):
+            return None
+        return self._judge(slots, cells, np.concatenate([chunk.t[done], began]), np.concatenate([chunk.t[done], began + self.block_ms]))
+
+    def _block(self, chunk: Chunk) -> tuple[Ints, Floats, Ints]:
+        """Add readings; slots, means and beginnings (ms UTC) of the cells that they close."""
+        s, block = chunk.slots, chunk.t // self.block_ms
+        cut = s[chunk.fresh]
+        self.sum[cut], self.count[cut], self.block[cut] = 0.0, 0, NEVER  # half a cell says nothing
+        moved = block > self.block[s]
+        closed = s[:0]
+        means, began = np.zeros(0), s[:0]
+        if moved.any():
+            old = s[moved]
+            closed = old[(self.block[old] != NEVER) & (self.count[old] >= self.least[old])]
+            means, began = self.sum[closed] / self.count[closed], self.block[closed] * self.block_ms
+            self.sum[old], self.count[old], self.block[old] = 0.0, 0, block[moved]
+        self.sum[s] += chunk.v
+        self.count[s] += 1
+        return closed, means, began
+
+    def _judge(self, s: Ints, cells: Floats, began: Ints, t: Ints) -> Score:
+        surprised = self.memory.step(self.row[s], cells, self.broken[s])
+        self.broken[s] = False
+        raw = surprised.max(axis=1)
+        self.held[s] = self.memory.held(self.row[s], raw, LIMIT / 2)
+        active = self._decide(s, raw, surprised.argmax(axis=1).astype(np.int64), began)
+        value = np.where(active, np.maximum(self.held[s], LIMIT), np.minimum(self.held[s], 0.999 * LIMIT))
+        n = len(s)
+        advisory = np.zeros(n, np.int64)
+        return Score(s, value, np.full(n, LIMIT), active, self.kind[s], s, t, self.onset[s], cells, advisory)
+
+    def _decide(self, s: Ints, raw: Floats, kind: Ints, began: Ints) -> Flags:
+        self.quiet[s] = np.where(raw < LIMIT, self.quiet[s] + 1, 0)
+        over = s[self.active[s] & (self.quiet[s] >= BACK_CELLS)]
+        starts = ~self.active[s] & (self.held[s] >= LIMIT)
+        new = s[starts]
+        self.active[over] = False
+        self.active[new], self.kind[new], self.onset[new] = True, kind[starts], began[starts]
+        return self.active[s]

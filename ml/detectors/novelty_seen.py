@@ -1,0 +1,73 @@
+"""Values that were seen: per row a sorted list of bounded length and how far new values usually lie from it. No judgement here."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.scoring import Floats, Ints
+
+KEPT = 128  # values a list; 128 lose nothing against 20,000, see docs/decisions/010-novelty.md
+RESOLUTION = 0.01  # of the healthy spread: nearer values are the same value, and no distance counts as smaller
+CLIP = 8.0  # a distance enters the usual ones with so many of their deviations at most
+WARM = 100  # distances before one is judged
+
+Singles = npt.NDArray[np.float32]
+
+
+def blank_lists(n: int, lists: int) -> Singles:
+    """float32 (n, lists, KEPT + 2): -inf, the values kept in order, +inf to the end."""
+    seen = np.full((n, lists, KEPT + 2), np.inf, np.float32)
+    seen[:, :, 0] = -np.inf
+    return seen
+
+
+def nearest(seen: Singles, x: Floats) -> Floats:
+    """Distance to the nearest kept value: seen float32 (m, KEPT + 2), x float64 (m,); 0 where nothing is kept, NaN for NaN."""
+    at = np.maximum((seen < x[:, None]).sum(axis=1), 1)
+    i = np.arange(len(x))
+    gap = np.minimum(x - seen[i, at - 1], seen[i, at] - x)
+    return np.where(np.isinf(gap), 0.0, np.maximum(gap, 0.0))
+
+
+def keep(seen: Singles, rows: Ints, of: int, x: Floats) -> None:
+    """Put x float64 (m,) into list `of` of the rows; what is kept already, NaN included, changes nothing.
+
+    A full list gives up the value that stands closest between its neighbours, never its smallest or greatest.
+    """
+    x = x.astype(np.float32).astype(np.float64)
+    new = np.isfinite(x)
+    if not new.any():
+        return
+    rows, x = rows[new], x[new]
+    lists = seen[rows, of]
+    new = (nearest(lists, x) > RESOLUTION) | np.isinf(lists[:, 1])
+    if not new.any():
+        return
+    rows, x, lists = rows[new], x[new], lists[new]
+    m, width = lists.shape
+    longer = np.sort(np.concatenate([lists, x[:, None].astype(np.float32)], axis=1), axis=1)
+    drop = np.full(m, width)
+    full = np.flatnonzero(np.isfinite(lists[:, width - 2]))
+    if len(full):
+        drop[full] = (longer[full, 2:] - longer[full, :-2]).argmin(axis=1) + 1
+    at = np.arange(width)
+    seen[rows, of] = np.take_along_axis(longer, at + (at >= drop[:, None]), axis=1)
+
+
+def surprise(usual: Floats, rows: Ints, d: Floats) -> Floats:
+    """float64 (m, lists): log2(1 + max(z, 0)) of distances d (m, lists), NaN = none, and 0 until WARM of them were seen.
+
+    usual float64 (n, lists, 3): count, mean and variance of the distances so far; d enters them clipped.
+    """
+    n, mean, var = np.moveaxis(usual[rows], 2, 0)
+    given = np.isfinite(d)
+    spread = np.sqrt(var)
+    with np.errstate(invalid="ignore"):
+        z = np.where(given & (n >= WARM), (d - mean) / (spread + RESOLUTION), 0.0)
+        clipped = np.where(n >= WARM, np.minimum(d, mean + CLIP * spread + RESOLUTION * (spread == 0)), d)
+    step = np.where(given, clipped - mean, 0.0)
+    share = np.where(given, 1 / (n + 1), 0.0)
+    usual[rows] = np.stack([n + given, mean + share * step, (1 - share) * (var + share * step * step)], axis=2)
+    surprised: Floats = np.log2(1 + np.maximum(z, 0.0))
+    return surprised
