@@ -2,6 +2,7 @@
 
 from ml.evaluate.plant import make_plant
 from ml.evaluate.process import make_process
+from ml.evaluate.rul import make_rul
 from ml.evaluate.stream import make_stream
 
-__all__ = ["make_plant", "make_process", "make_stream"]
+__all__ = ["make_plant", "make_process", "make_rul", "make_stream"]
