@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,17 @@ class State:
     arrays: Arrays
     group_keys: tuple[str, ...] = ()
     group_arrays: Arrays = field(default_factory=dict)
+
+
+def without(state: State, gone: Collection[str]) -> State:
+    """The state but for the rows of these keys."""
+
+    def kept(keys: tuple[str, ...], arrays: Arrays) -> tuple[tuple[str, ...], Arrays]:
+        keep = np.array([key not in gone for key in keys], bool)
+        rows = {name: array[keep] if len(array) == len(keys) else array for name, array in arrays.items()}
+        return tuple(key for key in keys if key not in gone), rows
+
+    return State(*kept(state.keys, state.arrays), *kept(state.group_keys, state.group_arrays))
 
 
 class Keyed:

@@ -91,6 +91,7 @@ def seal_model(model: AssetModel, meta: dict[str, Any], key: bytes) -> bytes:
         "version": model.version,
         "provisional": model.provisional,
         "baseline_hash": model.baseline_hash,
+        "learner": model.learner,
         "meta": meta,
     }
     return seal(head, arrays, key)
@@ -111,6 +112,7 @@ def unseal_model(raw: bytes, key: bytes) -> AssetModel:
             version=None if head["version"] is None else int(head["version"]),
             provisional=bool(head["provisional"]),
             baseline_hash=str(head["baseline_hash"]),
+            learner=str(head.get("learner") or head["meta"].get("feature_set", "")),
         )
     except (KeyError, TypeError) as error:
         raise Damaged(f"model header unreadable: {error}") from error

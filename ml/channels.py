@@ -25,6 +25,7 @@ class Channels:
     def __init__(self, snapshot: Snapshot, shard: int) -> None:
         known = snapshot.asset_by_id()
         self.shard = shard
+        self.snapshot = snapshot
         self.version = snapshot.version
         self.tags: tuple[Tag, ...] = tuple(
             sorted((t for t in snapshot.tags if t.shard == shard and t.asset in known and t.enabled), key=lambda t: t.id)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ml.arrays import State
+from ml.arrays import State, without
 from ml.book import Book, Model
 from ml.channels import Channels
 from ml.detector import DETECTORS, Detector
@@ -41,6 +41,7 @@ class AssetModel:
     version: int | None
     provisional: bool
     baseline_hash: str
+    learner: str = ""  # feature set and libraries that made it
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,21 @@ class Engine:
                 self.detectors[name].load(slots, learned)
         self.models[model.asset] = model
         self.book.models[model.asset] = Model(model.version, provisional=model.provisional)
+
+    def unloaded(self, asset_id: int, now: int) -> tuple[Engine, list[Finding]]:
+        """The same engine without what was learned of an asset, nor what that found: rules only."""
+        new = Engine(self.channels.snapshot, self.channels.shard, self.settings)
+        new.channels.version = self.channels.version
+        for model in self.models.values():
+            if model.asset != asset_id:
+                new.load(model)
+        mine = {str(tag.id) for tag in self.channels.tags if tag.asset == asset_id} | {f"a{asset_id}"}
+        state = self.export()
+        parts = {name: without(part, mine) if name in LEARNED else part for name, part in state.parts.items()}
+        closed = new.adopt(EngineState(parts, state.book), now)
+        new.readings = self.readings
+        new.gap.start_listening(now)
+        return new, closed
 
     def export(self) -> EngineState:
         """A copy of the state."""

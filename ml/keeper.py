@@ -8,15 +8,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg2
 
 from ml.artefacts import Damaged, signing_key, unseal_model
 from ml.engine import AssetModel
+from ml.features import FEATURE_SET
 from ml.store import OWN_VERSION, load_model
-from ml.training import TooLittle, basis_of, fingerprint, learnable, train
+from ml.training import LEARNER, TooLittle, basis_of, fingerprint, learnable, train
 from realtime.bus import now_ms
+from realtime.events import Signal, SignalName
 from realtime.settings import Settings
 from realtime.snapshot import Snapshot
 from realtime.supervise import backoff
@@ -24,6 +26,7 @@ from realtime.supervise import backoff
 log = logging.getLogger("ml.keeper")
 
 RETRY_S = 20.0  # for an asset that has too little history yet
+ON_FEATURES = frozenset({"forest"})
 RELEARN_FIRST_S, RELEARN_CAP_S = 60.0, 3600.0  # a provisional model grows with its history
 
 
@@ -34,6 +37,24 @@ class Wish:
     made_of: str
     due: float = 0.0
     pause_s: float = RELEARN_FIRST_S
+
+
+@dataclass(frozen=True, slots=True)
+class RulesOnly:
+    """The asset's model is damaged: what was learned of it is no longer in force."""
+
+    asset: int
+
+
+def usable(model: AssetModel) -> AssetModel:
+    """Without what rests on the window features where those have changed since."""
+    if model.learner.partition(",")[0] == FEATURE_SET:
+        return model
+    return replace(model, learned={name: learned for name, learned in model.learned.items() if name not in ON_FEATURES})
+
+
+def _word(asset: int, version: int, state: str, **more: str) -> Signal:
+    return Signal(SignalName.MODEL_STATE, now_ms(), {"asset": asset, "version": version, "state": state, **more})
 
 
 class Keeper(threading.Thread):
@@ -50,7 +71,9 @@ class Keeper(threading.Thread):
         self._snapshot: Snapshot | None = None
         self._shards: frozenset[int] = frozenset()
         self._wishes: dict[int, Wish] = {}
-        self._ready: list[AssetModel] = []
+        self._ready: list[AssetModel | RulesOnly] = []
+        self._words: list[Signal] = []
+        self._whole: dict[int, int] = {}  # asset -> version that was told to be whole
 
     def want(self, snapshot: Snapshot, shards: frozenset[int], fresh_shards: frozenset[int]) -> None:
         """The snapshot in force and the shards held; models of `fresh_shards` are fetched even where they were before."""
@@ -61,11 +84,17 @@ class Keeper(threading.Thread):
                     self._wishes.pop(tag.asset, None)
         self._woken.set()
 
-    def take(self) -> list[AssetModel]:
-        """Models that became ready since the last call."""
+    def take(self) -> list[AssetModel | RulesOnly]:
+        """Models that became ready, and assets left without one, since the last call."""
         with self._lock:
             ready, self._ready = self._ready, []
         return ready
+
+    def words(self) -> list[Signal]:
+        """What is to be told of models since the last call."""
+        with self._lock:
+            words, self._words = self._words, []
+        return words
 
     def run(self) -> None:
         """Serve wishes until stopped; the database may come and go."""
@@ -122,16 +151,11 @@ class Keeper(threading.Thread):
             self._wishes[asset_id] = wish
         version = int(made_of.partition(":")[0])
         try:
-            model = self._stored(conn, asset_id, version) if version else None
-            if version == OWN_VERSION or model is None:
+            model = self._stored(conn, asset_id, version, made_of.partition(":")[2]) if version else None
+            if model is None:
                 model = self._own(conn, snapshot, asset_id, made_of.partition(":")[2], wish)
         except Damaged as error:
-            log.error(  # noqa: TRY400 - no trace helps
-                "model %d of asset %d is damaged (%s): it is judged by rules only; activate another version or train anew",
-                version,
-                asset_id,
-                error,
-            )
+            self._damaged(asset_id, version, str(error))
             wish.due = float("inf")
             return
         except TooLittle as error:
@@ -139,15 +163,32 @@ class Keeper(threading.Thread):
             return
         with self._lock:
             self._ready.append(model)
+            if self._whole.get(asset_id) != version:
+                self._words.append(_word(asset_id, version, "whole"))
+            self._whole[asset_id] = version
         self.learning = max(self.learning - 1, 0)
 
-    def _stored(self, conn: psycopg2.extensions.connection, asset_id: int, version: int) -> AssetModel | None:
+    def _damaged(self, asset_id: int, version: int, why: str) -> None:
+        log.error("model %d of asset %d is damaged (%s): rules only; activate another version or train anew", version, asset_id, why)
+        with self._lock:
+            self._ready.append(RulesOnly(asset_id))
+            self._whole.pop(asset_id, None)
+            self._words.append(_word(asset_id, version, "damaged", detail=why))
+
+    def _stored(self, conn: psycopg2.extensions.connection, asset_id: int, version: int, made_of: str) -> AssetModel:
+        """An activated version, whatever it was made of; raises Damaged. One of another basis is told, to be trained anew."""
         raw = load_model(conn, asset_id, version)
         if raw is None:
-            return None
+            raise Damaged("it is not in the database")
         model = unseal_model(raw, self.key)
         self._wishes[asset_id].due = float("inf")
-        return model
+        if model.baseline_hash != made_of:
+            why = (
+                f"made with {model.learner}; now it is {LEARNER}" if model.learner != LEARNER else "its baselines, tags or settings changed"
+            )
+            with self._lock:
+                self._words.append(_word(asset_id, version, "outdated", detail=why, basis=made_of))
+        return usable(model)
 
     def _own(self, conn: psycopg2.extensions.connection, snapshot: Snapshot, asset_id: int, made_of: str, wish: Wish) -> AssetModel:
         """The monitor's own model: kept from before where its basis is the same, else learned now."""

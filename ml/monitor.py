@@ -10,7 +10,7 @@ import threading
 import time
 
 from ml.engine import Engine
-from ml.keeper import Keeper
+from ml.keeper import Keeper, RulesOnly
 from ml.records import Desk, Records
 from ml.shards import Shards
 from ml.troubles import Troubles
@@ -49,6 +49,7 @@ class Monitor:
         self.desks: dict[int, Desk] = {}
         self.consumer: Consumer | None = None
         self.unsent: list[Finding] = []
+        self.untold: list[Signal] = []
         self.copy = settings.data_dir / "run" / "config.ml.json"
         self.counts = {"readings": 0, "findings": 0, "undecodable": 0, "saves": 0}
         self._saved = self._timed = self._looked = float("-inf")
@@ -152,10 +153,21 @@ class Monitor:
         return True
 
     def _put_models_in_force(self) -> None:
+        closed: list[Finding] = []
         for model in self.keeper.take():
             for desk in self.desks.values():
-                if any(asset.id == model.asset for asset in desk.engine.channels.assets):
+                if not any(asset.id == model.asset for asset in desk.engine.channels.assets):
+                    continue
+                if isinstance(model, RulesOnly):
+                    desk.engine, gone = desk.engine.unloaded(model.asset, now_ms())
+                    closed += gone
+                else:
                     desk.engine.load(model)
+        self._emit(closed)
+        self.untold += self.keeper.words()
+        if self.untold:
+            self.bus.add_signals(self.untold)
+            self.untold = []
 
     def _read(self) -> None:
         if not self.desks:

@@ -123,6 +123,7 @@ def learn(history: History, asset: Asset, snapshot: Snapshot, settings: Settings
         version=version,
         provisional=provisional,
         baseline_hash=fingerprint(asset, list(history.tags), settings),
+        learner=LEARNER,
     )
 
 

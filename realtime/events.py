@@ -67,6 +67,7 @@ class SignalName(StrEnum):
     BUS_GROUP_LOST = "bus.group_lost"
     PLC_WRITE = "plc.write"
     SPOOL = "source.spool"
+    MODEL_STATE = "model.state"  # a learned model is whole, damaged (rules only) or outdated (to be trained anew)
 
 
 class FactName(StrEnum):

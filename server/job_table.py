@@ -15,6 +15,7 @@ class JobRow:
 
 
 TRAIN = "ml.train"
+CHECK_BASELINE = "ml.check_baseline"
 REPLAY = "ml.replay"
 
 JOBS: dict[str, JobRow] = {
@@ -24,6 +25,7 @@ JOBS: dict[str, JobRow] = {
     "tag.read": JobRow("server", "server.read_now.run_job", ("tag",)),
     "readings.export": JobRow("server", "server.reports.reading_job.run"),
     "backup.make": JobRow("server", "server.backup.runs.run_job"),
+    CHECK_BASELINE: JobRow("ml", "ml.baseline_check.check_baseline", ("asset", "baseline", "start", "end")),
     TRAIN: JobRow("ml", "ml.training.train_asset", ("asset", "version")),
     REPLAY: JobRow("ml", "ml.replay.replay_asset", ("asset", "start", "end", "proposal")),
 }

@@ -16,7 +16,7 @@ from server.models.jobs import BackgroundJob
 from server.models.plant import Asset, Source, Tag
 from server.rules.asset import Operating
 from server.rules.wording import Subject
-from server.store import assets, background, discovered, fault_codes, replays, training
+from server.store import assets, background, baselines, discovered, fault_codes, model_states, replays, training
 from server.store.actor import SYSTEM
 from server.store.conditions import Condition
 from server.store.outbox import Draft, emit
@@ -169,8 +169,19 @@ def _progress(session: Session, signal: Signal, _now: datetime, _proof_s: float)
     job.message = str(signal.data.get("message", job.message))
     if "model" in signal.data:
         training.finish(session, job, signal.data["model"], at)
+    if "baseline" in signal.data:
+        baselines.finish(session, job, signal.data["baseline"], at)
     if "replay" in signal.data:
         replays.finish(session, job, signal.data["replay"], at)
+
+
+def _model_state(session: Session, signal: Signal, now: datetime, proof_s: float) -> None:
+    """A damaged model is an alert until a whole one is in force; an outdated one is trained anew."""
+    asset = model_states.asset_of(session, signal)
+    if signal.data["state"] == "outdated":
+        model_states.outdated(session, asset, signal)
+        return
+    fold(session, model_states.condition(asset, signal), now, proof_s)
 
 
 def _group_lost(session: Session, signal: Signal, now: datetime, proof_s: float) -> None:
@@ -235,4 +246,5 @@ _FOLDS: dict[SignalName, Callable[[Session, Signal, datetime, float], Any]] = {
     SignalName.BUS_GROUP_LOST: _group_lost,
     SignalName.PLC_WRITE: fold_write,
     SignalName.SPOOL: _spool,
+    SignalName.MODEL_STATE: _model_state,
 }

@@ -13,7 +13,7 @@ from server.api.schemas import Body, Collection
 from server.auth.guard import current_user, right
 from server.idempotency import once
 from server.services import services
-from server.store import training
+from server.store import assets, model_states, training
 
 blueprint = resource("ml", "Models that detectors learned: training and versions")
 
@@ -23,6 +23,33 @@ class Models(Collection):
 
     asset = ma.fields.String()
     job = ma.fields.Nested(Body, allow_none=True)
+
+
+class AssetsQuery(Page):
+    """Which assets."""
+
+    search = ma.fields.String(load_default=None, validate=ma.validate.Length(max=100))
+
+
+@blueprint.route("/ml/assets")
+@blueprint.arguments(AssetsQuery, location="query")
+@blueprint.response(200, Collection)
+@right("assets.read")
+def list_assets(query: dict[str, Any]) -> Response:
+    """What judges each asset: an activated version, the monitor's own model of confirmed intervals, or a provisional one."""
+    with services().database.transaction() as session:
+        page = model_states.list_watched(session, current_user(), search=query["search"], limit=query["limit"], offset=query["offset"])
+        return jsonify(collection(model_states.bodies(session, page.items), page.total, query))
+
+
+@blueprint.route("/ml/assets/<string(maxlength=64):code>")
+@blueprint.response(200, Body)
+@right("assets.read")
+def get_asset(code: str) -> Response:
+    """What judges one asset, and its last training with its progress."""
+    with services().database.transaction() as session:
+        asset = assets.get_asset(session, code, current_user())
+        return jsonify(model_states.bodies(session, [asset])[0])
 
 
 @blueprint.route("/ml/train/<path:tag>", methods=["POST"])

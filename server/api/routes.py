@@ -23,6 +23,7 @@ RESOURCES = (
     "attachments",
     "audit_log",
     "auth",
+    "baselines",
     "calendars",
     "calibration_reviews",
     "calibrations",

@@ -31,7 +31,10 @@ class MLModelVersion(Base):
 
 
 class Baseline(Base):
-    """An interval of healthy operation that models learn from; provisional until a person confirms it."""
+    """An interval of healthy operation that models learn from; provisional until a person confirms it.
+
+    state: "" where `confirmed` says all; checking (its halves are being compared), refused (`verdict` says why) or withdrawn.
+    """
 
     __tablename__ = "baselines"
 
@@ -42,3 +45,9 @@ class Baseline(Base):
     confirmed: Mapped[bool] = mapped_column(server_default=NO, default=False)
     confirmed_by: Mapped[Words | None]
     confirmed_at: Mapped[datetime | None]
+    state: Mapped[Code] = mapped_column(server_default="", default="")
+    note: Mapped[str] = mapped_column(server_default="", default="")
+    marked_by: Mapped[Words] = mapped_column(server_default="", default="")
+    marked_at: Mapped[datetime | None]
+    job_id: Mapped[int | None] = mapped_column(to("background_jobs.id"))
+    verdict: Mapped[Json] = mapped_column(server_default=EMPTY, default=dict)  # {"reasons": [...], "left_out_s", "readings", "tags"}

@@ -53,7 +53,8 @@ def _assets(session: Session, assets: list[Asset], now: datetime) -> list[wire.A
     for code in session.scalars(select(FaultCode).where(FaultCode.deleted_at.is_(None)).order_by(FaultCode.id)):
         codes.setdefault(("asset", code.asset_id) if code.asset_id is not None else ("class", code.class_id or 0), []).append(code)
     baselines: dict[int, list[wire.Baseline]] = {}
-    for row in session.scalars(select(Baseline).order_by(Baseline.starts_at)):
+    usable = or_(Baseline.confirmed, Baseline.state == "")  # not what is being checked, was refused or withdrawn
+    for row in session.scalars(select(Baseline).where(usable).order_by(Baseline.starts_at)):
         span = wire.Baseline(start=to_ms(row.starts_at), end=to_ms(row.ends_at), confirmed=row.confirmed)
         baselines.setdefault(row.asset_id, []).append(span)
     work = _work(session, now)

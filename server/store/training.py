@@ -37,15 +37,19 @@ def newest_job(session: Session, asset_id: int) -> BackgroundJob | None:
     return session.scalars(query.order_by(BackgroundJob.id.desc()).limit(1)).one_or_none()
 
 
-def ask(session: Session, asset: Asset, user: Person, now: datetime) -> BackgroundJob:
-    """Ask for the asset's next model version; while one is under way, it is that one. Raises Forbidden."""
+def ask(session: Session, asset: Asset, user: Person, now: datetime, basis: str | None = None) -> BackgroundJob:
+    """Ask for the asset's next model version; while one is under way, it is that one. Raises Forbidden.
+
+    basis: of what it will be made, where the system asks for that reason, so that it asks once.
+    """
     need(user, "assets.write")
     assets.lock_asset(session, asset.id)  # two who ask at once get one version
     last = newest_job(session, asset.id)
     if last is not None and last.state in background.OPEN and last.created_at > now - LOST_AFTER:
         return last
     version = int(last.args["version"]) + 1 if last is not None else 1
-    return background.ask(session, TRAIN, {"asset": asset.id, "version": version}, user, now, site_id=asset.site_id)
+    args = {"asset": asset.id, "version": version, **({} if basis is None else {"basis": basis})}
+    return background.ask(session, TRAIN, args, user, now, site_id=asset.site_id)
 
 
 def finish(session: Session, job: BackgroundJob, model: dict[str, Any], at: datetime) -> None:
@@ -123,7 +127,20 @@ def list_models(session: Session, asset: Asset, *, limit: int, offset: int) -> P
 def model_body(row: MLModelVersion) -> dict[str, Any]:
     """The REST body of a version."""
     names = ("id", "version", "detector", "trained_by", "windows", "contamination", "feature_set", "metrics", "active")
-    return {**{name: getattr(row, name) for name in names}, "trained_at": rfc3339(row.trained_at)}
+    outdated = row.metrics.get("outdated", "")
+    rates = {f"{name}_alarm_pct": _per_cent(row.metrics.get(f"{name}_alarm_rate")) for name in ("in_sample", "left_out")}
+    state = "active" if row.active else "outdated" if outdated else "kept"
+    return {
+        **{name: getattr(row, name) for name in names},
+        "trained_at": rfc3339(row.trained_at),
+        "state": state,
+        "outdated": outdated,
+        **rates,
+    }
+
+
+def _per_cent(rate: float | None) -> float | None:
+    return None if rate is None else round(100 * rate, 3)
 
 
 def job_body(job: BackgroundJob, asset: Asset) -> dict[str, Any]:

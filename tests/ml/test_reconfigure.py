@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ml.engine import Engine
+from ml.engine import LEARNED, Engine
 from realtime.snapshot import Asset, Limit, Maintenance
 from tests.ml.plant import T0, batch, engine, history, model, snapshot, tag, wander
 
@@ -110,3 +110,25 @@ def test_a_restart_after_a_calibration_forgets_too_and_without_one_keeps_the_lev
 
     assert same.drift.r[slot] == made.drift.r[slot]
     assert np.isnan(later.drift.r[slot]).all()
+
+
+def test_damaged_model_leaves_rules_only_and_closes_what_was_learned() -> None:
+    made = running(60)
+    live = wander(3000, channels=2)[1860:]
+    found = []
+    for i in range(300):
+        found += made.process([batch([11, 12, 31], [95.0, live[i][1] + 8, 7.0 + i % 5], T0 + (1860 + i) * 1000)])
+    standing = {f.detector for f in found if f.edge == "open"}
+    assert {"limits", "drift"} <= standing
+
+    bare, closed = made.unloaded(1, T0 + 2_160_000)
+
+    assert {f.detector for f in closed} <= LEARNED
+    assert "drift" in {f.detector for f in closed}
+    assert {o.finding.detector for o in bare.book.open.values()} == standing - {f.detector for f in closed}
+    assert bare.models == {}
+    after = []
+    for i in range(300, 500):
+        after += bare.process([batch([11, 12, 31], [95.0, live[i][1] + 20, 7.0 + i % 5], T0 + (1860 + i) * 1000)])
+    assert not {f.detector for f in after if f.edge == "open"} & (LEARNED - {"cusum"})
+    assert {f.edge for f in after if f.detector == "limits"} == {"update"}

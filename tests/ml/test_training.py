@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import psycopg2
 import pytest
 
-from ml.artefacts import signing_key, unseal_model
-from ml.store import OWN_VERSION, load_model, save_model
+from ml.artefacts import seal_model, signing_key, unseal_model
+from ml.engine import AssetModel
+from ml.store import load_model, save_model
 from ml.training import LEARNER, STEPS, TooLittle, basis_of, fingerprint, learnable, live_part, train, train_asset
 from realtime import settings as settings_module
 from realtime.bus import Bus, now_ms
@@ -146,6 +148,14 @@ def test_job_trains_a_version_and_reports_it(
     assert answer["learner"] == LEARNER
 
 
+MODEL_OF_23 = AssetModel(23, (2300, 2301), {}, 1, provisional=False, baseline_hash="of another basis", learner="ten-1, older libraries")
+
+
+def model_states(bus: Bus) -> list[tuple[int, int, str]]:
+    signals = [decode_signal(fields) for _, fields in bus.client.xrange(bus.key("signals"))]
+    return [(s.data["asset"], s.data["version"], s.data["state"]) for s in signals if s.name == SignalName.MODEL_STATE]
+
+
 def models(bus: Bus) -> tuple[int, int]:
     beats = health(bus)
     return (beats[0]["models"], beats[0]["provisional"]) if beats else (0, 0)
@@ -201,7 +211,14 @@ def test_damaged_active_model_leaves_the_rules_in_force(
         wait_for_shards(bus, process)
         bus.add_batches([batch([2300, 2301], [150.0 if i > 20 else 50.0 + i % 3, 50.0], end + i * 1000, shard=7) for i in range(40)])
         wait_for(lambda: findings(bus, "open"), what="the finding of a rule")
+        wait_for(lambda: model_states(bus), what="the word that it is damaged")
+        save_model(conn, 23, 1, "x", {}, seal_model(MODEL_OF_23, {}, signing_key(settings_module.load(environment, None))))
+        conn.commit()
+        bus.publish_config(msgspec.structs.replace(snap, version=2, active_models=[]))
+        wait_for(lambda: models(bus)[0] == 1, what="the own model")
+        bus.publish_config(msgspec.structs.replace(snap, version=3))
+        wait_for(lambda: any(told[2] == "outdated" for told in model_states(bus)), what="the word that it is of another basis")
 
     assert findings(bus, "open")[0].code == "over_range"
     assert "is damaged" in capfd.readouterr().err
-    assert load_model(conn, 23, OWN_VERSION) is None
+    assert model_states(bus) == [(23, 1, "damaged"), (23, 0, "whole"), (23, 1, "outdated"), (23, 1, "whole")]
