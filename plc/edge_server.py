@@ -26,9 +26,10 @@ from asyncua.ua.uaerrors import UaError
 from plc.addressing import opcua_server as address
 from plc.addressing.errors import AddressError
 from plc.connector import LinkError, Readings, Report
-from plc.connectors.opcua_columns import Change, Columns
+from plc.connectors.opcua_columns import Columns
 from plc.connectors.opcua_security import OwnCertificate, check_url, own_certificate
 from plc.connectors.opcua_transport import MESSAGE_MOST, shared_loop
+from plc.connectors.opcua_wire import Change
 from plc.edge_devices import Devices, is_local
 from realtime.bus import now_ms
 from realtime.settings import Settings

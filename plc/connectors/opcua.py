@@ -14,19 +14,19 @@ from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from asyncua import ua
-
 from plc.addressing import opcua as address
 from plc.addressing.errors import AddressError
 from plc.connector import Branch, LinkError, Readings, Report, bad_samples
 from plc.connectors import opcua_browse
-from plc.connectors.opcua_columns import Change, Columns
+from plc.connectors.opcua_columns import Columns
 from plc.connectors.opcua_errors import FAILED, link_error
 from plc.connectors.opcua_groups import QUEUE_SIZE, Groups, Item
 from plc.connectors.opcua_history import Backfill
 from plc.connectors.opcua_security import check_url, own_certificate, security_of
 from plc.connectors.opcua_session import TIMEOUT_S, Session
 from plc.connectors.opcua_transport import shared_loop
+from plc.connectors.opcua_waiting import Waiting
+from plc.connectors.opcua_wire import Change, Run
 from plc.grid import periods_of
 from realtime.bus import now_ms
 from realtime.events import Reason
@@ -66,7 +66,7 @@ class OpcuaConnector:
         self._gap: list[Readings] = []
         self._intervals: dict[str, float] = {}  # as the session of before granted them, by group
         self._columns = Columns([], source.config.get("shapes") or {}, report)
-        self._changes: deque[Change] = deque(maxlen=WAITING_MOST)
+        self._changes = Waiting(WAITING_MOST, report)
         self._past: deque[Change] = deque()
         self._arrived = threading.Event()
         self._expiry = ""
@@ -122,15 +122,13 @@ class OpcuaConnector:
             made += bad_samples([tag for tag in self._tags if tag.group == group], since, Reason.COMM)
         return [_replayed(part) for part in made]
 
-    def _changed(self, number: int, value: ua.DataValue) -> None:
-        """On the loop for each change: append and nothing else."""
-        if len(self._changes) == WAITING_MOST:
-            self.report.reject("overflow")
-        self._changes.append((number, value))
+    def _changed(self, part: Run | Change) -> None:
+        """On the loop for each part of a notification: append and nothing else."""
+        self._changes.put(part)
         self._arrived.set()
 
-    def _kept(self, number: int, value: ua.DataValue) -> None:
-        self._past.append((number, value))
+    def _kept(self, change: Change) -> None:
+        self._past.append(change)
         self._arrived.set()
 
     def _has_room(self) -> bool:
@@ -155,7 +153,7 @@ class OpcuaConnector:
         for group, period_s in periods_of(self.source, tags).items():
             refused = await groups.add(group, float(fixed_ms or period_s * 1000), by_group.get(group, []))
             for number, why in refused.items():
-                self._refuse(self._columns.owners.pop(number), why)
+                self._refuse(self._columns.disown(number), why)
         self._retry_at = now_ms() + round(float(self.config.get("retry_s", RETRY_BAD_S)) * 1000)
         return [item for items in by_group.values() for item in items if item.number in self._columns.owners]
 
@@ -195,7 +193,7 @@ class OpcuaConnector:
         self._arrived.clear()
         made, self._gap = self._gap, []
         made += self._columns.history([self._past.popleft() for _ in range(min(len(self._past), HISTORY_AT_ONCE))], now_ms())
-        changes = [self._changes.popleft() for _ in range(len(self._changes))]
+        changes = self._changes.take()
         session = self._session
         if session is not None and session.lost is not None and not (changes or made):
             raise LinkError("protocol", f"{self._shown()}: {session.lost}", "", quiet_s=(now_ms() - session.heard_ms) / 1000)
@@ -268,7 +266,7 @@ class OpcuaConnector:
             shown |= {"halved": session.limits.halved, "clock_ahead_ms": session.skew_ms, "thumbprint": session.own.thumbprint}
         if groups is not None and groups.open:
             shown["publishing_ms"] = min(each.interval_ms for each in groups.open)
-            shown["groups"] = ", ".join(each.said() for each in groups.open)
+            shown["subscriptions"] = ", ".join(each.said() for each in groups.open)
             shown["missed"] = groups.missed
         return shown | ({"certificate": self._expiry} if self._expiry else {})
 

@@ -8,23 +8,32 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from asyncua import ua
 from asyncua.ua.status_codes import StatusCodes as Codes
 
 from plc.connector import Readings, Report, bad_samples
 from plc.connectors.opcua_groups import GONE
-from plc.connectors.opcua_values import STATISTICS, Picture, ShapeError, number, picture, quality_of, stamp_ms
+from plc.connectors.opcua_owned import Owned
+from plc.connectors.opcua_values import STATISTICS, Picture, ShapeError, number, picture, quality_of, quality_of_code, stamp_ms
+from plc.connectors.opcua_wire import Change, Run
 from realtime.events import Frame, Quality, Reason, quality_byte
 from realtime.snapshot import Tag
-
-Change = tuple[int, ua.DataValue]  # the number of the monitored item, what came
 
 STALE_INITIAL_MS = 5_000
 BAD_CONFIG = quality_byte(Quality.BAD, Reason.CONFIG)
 BAD_RANGE = quality_byte(Quality.BAD, Reason.RANGE)
 BAD_DEVICE = quality_byte(Quality.BAD, Reason.DEVICE)
-OVERFLOW = 0x480  # info bits of a data value: the server's queue of this item overflowed
 TOO_LARGE = frozenset({Codes.BadResponseTooLarge, Codes.BadTcpMessageTooLarge})
+FINAL = np.array(sorted({*GONE, *TOO_LARGE}), "u4")  # after which nothing more comes of a node
+TIMES_END = 32_503_680_000_000  # the year 3000 in ms: later is no time, nor is what lies before 1970
+OVERFLOW = 0x480  # info bits of a data value: the server's queue of this item overflowed
+
+Ids = npt.NDArray[np.uint32]
+Times = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Bytes = npt.NDArray[np.uint8]
+Block = tuple[Ids, Times, Floats, Bytes]
 
 
 class Columns:
@@ -44,6 +53,7 @@ class Columns:
         by_id = {tag.id: tag for tag in tags}
         known = former.owners if former else {}
         self.owners: dict[int, Tag] = {number: by_id[tag.id] for number, tag in known.items() if tag.id in by_id}
+        self._owned: Owned | None = None  # the owners as columns, made when a run needs it
         self._first: set[int] = set()
         self._shapes = {name: (int(shape[0]), int(shape[1])) for name, shape in shapes.items()}
         self._statistics = {
@@ -56,24 +66,59 @@ class Columns:
         """A session stands since at_ms, its server's clock is skew_ms ahead; numbers of before mean nothing any more."""
         self.opened_ms, self.skew_ms, self.is_reopened = at_ms, skew_ms, again
         self.owners.clear()
+        self._owned = None
         self._first.clear()
 
     def owns(self, number: int, tag: Tag) -> None:
         """Changes with this number are this tag's; the first is its value of now, whenever it came to be."""
         self.owners[number] = tag
+        self._owned = None
         self._first.add(number)
 
-    def readings(self, changes: Iterable[Change], received: int) -> list[Readings]:
+    def disown(self, number: int) -> Tag:
+        """Changes with this number are nobody's any more; returns whose they were."""
+        self._owned = None
+        return self.owners.pop(number)
+
+    def readings(self, parts: Iterable[Run | Change], received: int) -> list[Readings]:
         """Columns of the changes, in their order."""
         rows = _Rows()
-        for item, value in changes:
-            tag = self.owners.get(item)
-            if tag is not None:
-                self._take(tag, value, self._time(item, tag, value, received), rows)
-                self._note(item, tag, value)
+        for part in parts:
+            if isinstance(part, Run):
+                self._run(part, received, rows)
+            else:
+                self._change(*part, received, rows)
         told, self.bad_nodes = self.bad_nodes, []
         lost = [tag for owner in told for tag in (owner, *(stat for _, stat in self._statistics.get(owner.id, ())))]
         return rows.readings() + bad_samples(lost, received, Reason.CONFIG)
+
+    def _change(self, item: int, value: ua.DataValue, received: int, rows: _Rows) -> None:
+        tag = self.owners.get(item)
+        if tag is not None:
+            self._take(tag, value, self._time(item, tag, value, received), rows)
+            self._note(item, tag, value.StatusCode.value if value.StatusCode is not None else 0)
+
+    def _run(self, run: Run, received: int, rows: _Rows) -> None:
+        """A run's numbers at once; one by one what belongs to no number, comes first, or has a time nobody can mean."""
+        owned = self._owned = self._owned or Owned(self.owners)
+        places, known = owned.places(run.numbers)
+        plain = known & owned.are_numbers[places] & (run.t > 0) & (run.t < TIMES_END)
+        coded = np.flatnonzero(run.codes)
+        if len(coded):
+            plain &= ~np.isin(run.codes, FINAL)
+        if self._first:
+            plain &= ~np.isin(run.numbers, list(self._first))
+        if not plain.all():  # all of a tag this way: its changes stay in their order
+            plain &= ~np.isin(run.numbers, run.numbers[~plain])
+            for place in np.flatnonzero(known & ~plain):
+                self._change(*run.change(int(place)), received, rows)
+            coded = coded[plain[coded]]
+        for group, newest in owned.newest(places[plain], run.t[plain]).items():
+            self.newest[group] = max(self.newest.get(group, 0), min(newest, received + self.skew_ms))
+        rows.block(owned.ids[places[plain]], run.t[plain], run.values[plain], _qualities(run.codes[plain]))
+        for place in coded:
+            item = int(run.numbers[place])
+            self._note(item, self.owners[item], int(run.codes[place]))
 
     def history(self, values: Iterable[Change], received: int) -> list[Readings]:
         """Columns of what a server kept: replays, which fill history and move nothing that is live."""
@@ -98,9 +143,8 @@ class Columns:
         self.newest[group] = max(self.newest.get(group, 0), min(t, received + self.skew_ms))
         return t
 
-    def _note(self, number: int, tag: Tag, value: ua.DataValue) -> None:
+    def _note(self, number: int, tag: Tag, code: int) -> None:
         """Keep what the wire has no place for; tell of a node that is gone."""
-        code = value.StatusCode.value if value.StatusCode is not None else 0
         if not code:
             return
         if code & OVERFLOW == OVERFLOW:
@@ -111,8 +155,7 @@ class Columns:
         if code in TOO_LARGE:
             self.report.reject("too_large", topic=tag.name)
         if code in TOO_LARGE or code in GONE:
-            del self.owners[number]
-            self.vanished.append(tag)
+            self.vanished.append(self.disown(number))
 
     def _take(self, tag: Tag, value: ua.DataValue, t: int, rows: _Rows) -> None:
         quality = quality_of(value.StatusCode)
@@ -158,12 +201,26 @@ class _Rows:
         self.numbers: list[tuple[int, int, float, int]] = []
         self.texts: list[tuple[int, int, str, int]] = []
         self.frames: list[tuple[int, int, Frame, int]] = []
+        self._blocks: list[Block] = []
+
+    def block(self, ids: Ids, t: Times, values: Floats, quality: Bytes) -> None:
+        """Numbers that are columns already."""
+        if len(ids):
+            self._flush()
+            self._blocks.append((ids, t, values, quality))
+
+    def _flush(self) -> None:
+        """The numbers gathered one by one, as the next block."""
+        if self.numbers:
+            ids, t, values, quality = zip(*self.numbers, strict=True)
+            self._blocks.append((np.array(ids, "u4"), np.array(t, "i8"), np.array(values, "f8"), np.array(quality, "u1")))
+            self.numbers = []
 
     def readings(self) -> list[Readings]:
         made: list[Readings] = []
-        if self.numbers:
-            ids, t, values, quality = zip(*self.numbers, strict=True)
-            made.append(_columns(ids, t, np.array(values, "f8"), quality, "f64"))
+        self._flush()
+        if self._blocks:
+            made.append(_joined(self._blocks))
         if self.texts:
             ids, t, words, quality = zip(*self.texts, strict=True)
             made.append(_columns(ids, t, list(words), quality, "text"))
@@ -175,3 +232,18 @@ class _Rows:
 
 def _columns(ids: Sequence[int], t: Sequence[int], values: Any, quality: Sequence[int], kind: Any) -> Readings:
     return Readings(np.array(ids, "u4"), np.array(t, "i8"), values, np.array(quality, "u1"), np.zeros(len(ids), "u4"), kind)
+
+
+def _joined(blocks: Sequence[Block]) -> Readings:
+    ids, t, values, quality = blocks[0]
+    if len(blocks) > 1:
+        ids, t, values, quality = (np.concatenate(column) for column in zip(*blocks, strict=True))
+    return Readings(ids, t, values, quality, np.zeros(len(ids), "u4"))
+
+
+def _qualities(codes: npt.NDArray[np.uint32]) -> Bytes:
+    if not codes.any():
+        return np.zeros(len(codes), "u1")
+    found, which = np.unique(codes, return_inverse=True)
+    bytes_: Bytes = np.array([quality_of_code(int(code)) for code in found], "u1")[which]
+    return bytes_

@@ -20,6 +20,7 @@ from asyncua.ua.uaerrors import BadTooManySubscriptions
 from plc.connector import Report
 from plc.connectors.opcua_errors import FAILED, TOO_LARGE
 from plc.connectors.opcua_session import Session
+from plc.connectors.opcua_wire import Change, Published, Run
 
 log = logging.getLogger("plc.opcua")
 
@@ -31,7 +32,7 @@ QUEUE_SIZE = 10
 GONE = frozenset({StatusCodes.BadNodeIdUnknown, StatusCodes.BadNodeIdInvalid})
 NO_ROOM = "the server has no monitored item left; take fewer tags or raise its limit"
 
-OnChange = Callable[[int, ua.DataValue], None]
+OnChange = Callable[[Run | Change], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,19 +155,16 @@ class Groups:
         for each in former:
             self._by_id.pop(each.id, None)
 
-    def _published(self, result: ua.PublishResult) -> None:
+    def _published(self, result: Published) -> None:
         """On the loop, for each answer to a publish request."""
-        subscription = self._by_id.get(int(result.SubscriptionId))
-        message = result.NotificationMessage
-        for part in message.NotificationData or ():
-            if isinstance(part, ua.DataChangeNotification):
-                for item in part.MonitoredItems:
-                    self.on_change(item.ClientHandle, item.Value)
-            elif isinstance(part, ua.StatusChangeNotification):
-                self.session.end(f"subscription ended ({part.Status.name})")
+        subscription = self._by_id.get(result.subscription)
+        for part in result.parts:
+            self.on_change(part)
+        if result.ended:
+            self.session.end(f"subscription ended ({result.ended})")
         if subscription is not None:
             subscription.heard = time.monotonic()
-            self._check_sequence(subscription, int(message.SequenceNumber), is_keep_alive=not message.NotificationData)
+            self._check_sequence(subscription, result.sequence, is_keep_alive=result.is_keep_alive)
 
     def _check_sequence(self, subscription: Subscription, number: int, *, is_keep_alive: bool) -> None:
         """A keep-alive names the next number, a notification its own; a hole is a message that we could not take."""
@@ -202,7 +200,7 @@ class Groups:
         for (number, item), answer in zip(items, classes, strict=True):
             if answer.StatusCode is not None and answer.StatusCode.value in GONE:
                 subscription.items.pop(number, None)
-                self.on_change(item.number, answer)
+                self.on_change((item.number, answer))
 
     async def _refresh(self, subscription: Subscription) -> None:
         """Read every node of the subscription: what the lost message said; a node whose value is too large is let go."""
@@ -218,7 +216,7 @@ class Groups:
             self.session.end(f"a notification was lost and reading anew failed ({type(error).__name__})")
             return
         for (_, item), value in zip(items, values, strict=True):
-            self.on_change(item.number, value)
+            self.on_change((item.number, value))
 
 
 def _is_too_large(value: ua.DataValue) -> bool:

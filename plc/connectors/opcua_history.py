@@ -15,8 +15,9 @@ from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
 
 from plc.connectors.opcua_errors import FAILED
-from plc.connectors.opcua_groups import Item, OnChange
+from plc.connectors.opcua_groups import Item
 from plc.connectors.opcua_session import Session
+from plc.connectors.opcua_wire import Change
 
 log = logging.getLogger("plc.opcua")
 
@@ -32,7 +33,7 @@ class Backfill:
     """Reads a span of history; on_value takes each value, has_room says whether it can take more now."""
 
     session: Session
-    on_value: OnChange
+    on_value: Callable[[Change], None]
     has_room: Callable[[], bool]
 
     async def run(self, items: Sequence[Item], start_ms: int, end_ms: int) -> None:
@@ -80,7 +81,7 @@ class Backfill:
                 log.info("%s: %s: no history: %s", self.session.name, item.node.to_string(), answer.StatusCode.name)
                 continue
             for value in getattr(answer.HistoryData, "DataValues", None) or ():
-                self.on_value(item.number, value)
+                self.on_value((item.number, value))
             if answer.ContinuationPoint:
                 more.append((item, answer.ContinuationPoint))
         return more

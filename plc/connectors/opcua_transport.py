@@ -23,6 +23,8 @@ from asyncua.crypto.security_policies import SecurityPolicy
 from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.uaerrors import BadNoSubscription, BadTooManyPublishRequests, UaError, UaStatusCodeError
 
+from plc.connectors.opcua_wire import published
+
 for _chatty in ("asyncua.client.ua_client.UASocketProtocol", "asyncua.client.client", "asyncua.common.subscription", "asyncua"):
     logging.getLogger(_chatty).setLevel(logging.CRITICAL)  # it reports each lost server with a traceback; we say it in one line
 
@@ -103,7 +105,9 @@ class _Session(UaSession):
         acknowledged: list[ua.SubscriptionAcknowledgement] = []
         while self.state not in {SessionState.CLOSING, SessionState.CLOSED}:
             try:
-                answer = (await self.publish(acknowledged)).Parameters
+                request = ua.PublishRequest()
+                request.Parameters.SubscriptionAcknowledgements = acknowledged
+                answer = published(await self._send_request(request, timeout=0))
             except (BadTooManyPublishRequests, BadNoSubscription, OSError):
                 return  # the others go on; a session that is lost has none
             except UaError:
@@ -111,12 +115,11 @@ class _Session(UaSession):
                 await asyncio.sleep(PAUSE_S)
                 continue
             acknowledged = []
-            take = self._subscription_callbacks.get(answer.SubscriptionId)
+            take = self._subscription_callbacks.get(answer.subscription)
             if take is not None:
                 take(answer)
-            if answer.NotificationMessage.NotificationData:
-                number = answer.NotificationMessage.SequenceNumber
-                acknowledged = [ua.SubscriptionAcknowledgement(answer.SubscriptionId, number)]
+            if not answer.is_keep_alive:
+                acknowledged = [ua.SubscriptionAcknowledgement(answer.subscription, answer.sequence)]
 
     async def close_session(self, delete_subscriptions: bool) -> None:
         """Take the waiting requests back first."""

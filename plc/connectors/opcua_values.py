@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from realtime.events import Frame, Quality, Reason, quality_byte
 SCALE = 0.1
 MAX_CELLS = 1_000_000
 STATISTICS = ("min", "max", "mean", "std")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 
 
 _COMM = {Codes.BadNoCommunication, Codes.BadCommunicationError, Codes.BadNotConnected, Codes.BadWaitingForInitialData, Codes.BadShutdown}
@@ -40,7 +42,11 @@ class Picture:
 
 def quality_of(status: ua.StatusCode | None) -> int:
     """Quality byte of a status code; no code is good (the specification says so)."""
-    value = status.value if status is not None else 0
+    return quality_of_code(status.value if status is not None else 0)
+
+
+def quality_of_code(value: int) -> int:
+    """Quality byte of a status code as it is on the wire."""
     severity = value >> 30
     if severity == 0:
         return quality_byte(Quality.GOOD)
@@ -61,7 +67,7 @@ def stamp_ms(value: ua.DataValue, received: int) -> int:
         return received
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1000)
+    return ((moment - EPOCH) // MICROSECOND + 500) // 1000  # as opcua_wire rounds: one moment is one reading
 
 
 def number(value: Any) -> float | None:
