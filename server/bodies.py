@@ -23,6 +23,7 @@ from server.store.related import Related, TagRows
 from server.timestamps import rfc3339
 
 Body = dict[str, Any]
+KEPT_APART = frozenset({"diagnosis", "measured", "told_value"})  # the brief shows what people read of it
 
 order_body = orders_module.order_body
 order_bodies = orders_module.order_bodies
@@ -73,7 +74,7 @@ def _alert(alert: AlertRecord, related: Related) -> Body:
         "order": order.number if order else None,
         "order_status": order.state if order else None,
         "order_who": who.name if who else None,
-        "data": alert.data,
+        "data": {name: value for name, value in alert.data.items() if name not in KEPT_APART},
         "rev": alert.rev,
     }
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from server.models.alerts import AlertRecord
 from server.models.plant import Asset, Tag
+from server.store import diagnoses
 from server.store.related import Related
 from server.timestamps import rfc3339
 
@@ -52,6 +53,7 @@ def alert_brief(alert: AlertRecord | None, related: Related) -> Body | None:
         "title": alert.message,
         "reason": alert.data.get("reason", ""),
         "because": alert.because,
+        **diagnoses.brief_of(alert),
         "raised_at": rfc3339(alert.raised_at),
         "story": f"/api/alerts/{alert.id}/story" if alert.asset_id is not None else None,
     }

@@ -30,6 +30,7 @@ WORDS = {
     "alert.shelved": "shelved",
     "alert.suppressed": "held back",
     "alert.resolved": "resolved",
+    "alert.changed": "diagnosed anew",
     "work_order.opened": "opened",
     "work_order.assigned": "assigned",
     "work_order.changed": "changed",

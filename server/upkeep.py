@@ -18,8 +18,10 @@ from server.backup import runs
 from server.database import Database
 from server.store import (
     calibration_due,
+    diagnosing,
     escalations,
     fault_story,
+    health_follow,
     kept_spans,
     mail,
     meter_counts,
@@ -47,6 +49,8 @@ TASKS: tuple[Task, ...] = (
     Task("audit check", 60, audit_watch.nightly),
     Task("overdue calibrations", 60, calibration_due.see_overdue),
     Task("fault stories", 2, fault_story.tell_stories),
+    Task("diagnoses", 2, diagnosing.diagnose),
+    Task("health", 30, health_follow.follow_time),
     Task("reorder proposals", 6 * 3600, usage.propose_everywhere),
     Task("downtime", 1, standstill.follow),
     Task("meters", 60, meter_counts.count),

@@ -21,7 +21,7 @@ from server.idempotency import once
 from server.models.alerts import AlertRecord
 from server.models.plant import Asset
 from server.services import services
-from server.store import instruments, register_tables
+from server.store import health, instruments, register_tables
 from server.timestamps import rfc3339
 
 blueprint = resource("instruments", "The devices behind tags, which are calibrated")
@@ -143,7 +143,7 @@ def delete_instrument(instrument_id: int) -> Response:
 @blueprint.response(200, Body)
 @right("assets.read")
 def get_status(instrument_id: int) -> Response:
-    """What the rules, the drift detector and the models say of it now, its asset's health and its newest value."""
+    """What the rules, the drift detector and the models say of it now, its health and its asset's, and its newest value."""
     at = services()
     with at.database.transaction() as session:
         row = instruments.get_instrument(session, instrument_id, current_user())
@@ -154,7 +154,8 @@ def get_status(instrument_id: int) -> Response:
             "rule": _verdict(found.rule),
             "cusum": _verdict(found.drift),
             "ml": _verdict(found.anomaly),
-            "health": {"score": asset.health, "reasons": asset.health_reasons},
+            "health": health.body(health.of_instruments(session, [row], at.clock())[row.id]),
+            "asset_health": {"score": asset.health, "reasons": asset.health_reasons},
         }
         tag_id = row.tag_id
     latest: tuple[int, float | None, int] | None = None

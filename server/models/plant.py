@@ -100,7 +100,7 @@ class Asset(Base):
     fault_code: Mapped[Code | None]
     maintenance: Mapped[Code] = mapped_column(server_default="ok", default="ok")
     health: Mapped[int | None]
-    health_reasons: Mapped[JsonList] = mapped_column(server_default=NONE, default=list)  # [{"points": 40, "cause": "..."}]
+    health_reasons: Mapped[JsonList] = mapped_column(server_default=NONE, default=list)  # as in store/health.py
     make: Mapped[Words] = mapped_column(server_default="", default="")
     model: Mapped[Words] = mapped_column(server_default="", default="")
     serial: Mapped[Words] = mapped_column(server_default="", default="")

@@ -248,4 +248,4 @@ def health_status(session: Session, asked: Asked) -> Built:
 
 
 def _with_reasons(row: Row) -> Row:
-    return {**row, "reasons": "; ".join(str(reason.get("cause", "")) for reason in row["reasons"] or [])}
+    return {**row, "reasons": "; ".join(str(reason.get("text", "")) for reason in row["reasons"] or [])}

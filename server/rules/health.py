@@ -1,4 +1,7 @@
-"""Health of an asset: 100 less fixed penalties (S2-R11), each with its reason, and one of six words."""
+"""Health of an instrument or an asset: 100 less penalties (S2-R11), each with its reason, and one of six words. Pure.
+
+The formula stands in docs/health.md. Each kind of trouble takes its points once, however many tags show it.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,20 @@ from dataclasses import dataclass
 
 from realtime.events import AlertType
 
-CALIBRATION, RULE, ML, DRIFT, STUCK = 25, 40, 35, 15, 30
+CALIBRATION, RULE, ML, DRIFT, STUCK, WORK = 25, 40, 35, 15, 30, 10
+OVERDUE_WORK = "overdue_work"
+BY_MODEL = frozenset({AlertType.ANOMALY, AlertType.DRIFT})  # their points are scaled by the precision that verdicts have shown
 
-_POINTS = {
-    AlertType.CALIBRATION_OVERDUE: CALIBRATION,
-    AlertType.RULE_VIOLATION: RULE,
-    AlertType.MACHINE_FAULT: RULE,
-    AlertType.ANOMALY: ML,
-    AlertType.DRIFT: DRIFT,
-    AlertType.INSTRUMENT_FAULT: STUCK,
+# The kind that a trouble counts as, and what the kind takes.
+_KINDS: dict[str, tuple[str, int]] = {
+    AlertType.CALIBRATION_OVERDUE: ("calibration", CALIBRATION),
+    AlertType.RULE_VIOLATION: ("rule", RULE),
+    AlertType.MACHINE_FAULT: ("machine", RULE),
+    AlertType.ANOMALY: ("ml", ML),
+    AlertType.DRIFT: ("drift", DRIFT),
+    AlertType.INSTRUMENT_FAULT: ("instrument", STUCK),
+    AlertType.DATA_GAP: ("instrument", STUCK),  # a silent sensor is worth no more than one that is stuck
+    OVERDUE_WORK: ("work", WORK),
 }
 
 WORDS = ((90, "excellent"), (75, "good"), (60, "fair"), (40, "poor"), (0, "critical"))
@@ -24,18 +32,29 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """An active condition of the asset, in words."""
+    """What stands against the thing now, in words that name the signal with its figures.
 
-    type: AlertType
+    type: an alert type or OVERDUE_WORK. precision: share of right verdicts on such findings of this class, None while too few.
+    """
+
+    type: str
     text: str
+    tag: str | None = None
+    alert: int | None = None
+    value: float | None = None
+    precision: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Points taken off and why."""
+    """Points taken off and why; what else of the kind stands there took none."""
 
     points: int
     text: str
+    kind: str = ""
+    tag: str | None = None
+    alert: int | None = None
+    value: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +71,23 @@ def word_for(score: int | None) -> str:
     return UNKNOWN if score is None else next(word for least, word in WORDS if score >= least)
 
 
+def points_of(trouble: Trouble) -> int:
+    """The points of its kind, those of a model's finding times the precision that verdicts have shown; 0 for what health leaves out."""
+    points = _KINDS.get(trouble.type, ("", 0))[1]
+    if trouble.type in BY_MODEL and trouble.precision is not None:
+        return round(points * trouble.precision)
+    return points
+
+
 def judge(troubles: Iterable[Trouble], *, has_data: bool = True) -> Health:
-    """Each kind of trouble takes its points once, however many tags show it; the first text of a kind names it."""
+    """100 less the worst trouble of each kind, at least 0; the first of equals names its kind. Without data there is no score."""
     if not has_data:
         return Health(None, UNKNOWN)
-    reasons: dict[AlertType, Reason] = {}
+    worst: dict[str, Reason] = {}
     for trouble in troubles:
-        points = _POINTS.get(trouble.type, 0)
-        if points and trouble.type not in reasons:
-            reasons[trouble.type] = Reason(points, trouble.text)
-    ordered = tuple(sorted(reasons.values(), key=lambda reason: -reason.points))
+        kind, points = _KINDS.get(trouble.type, ("", 0))[0], points_of(trouble)
+        if points and (kind not in worst or points > worst[kind].points):
+            worst[kind] = Reason(points, trouble.text, kind, trouble.tag, trouble.alert, trouble.value)
+    ordered = tuple(sorted(worst.values(), key=lambda reason: -reason.points))
     score = max(0, 100 - sum(reason.points for reason in ordered))
     return Health(score, word_for(score), ordered)

@@ -7,15 +7,14 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from realtime.events import AlertType, FactName
+from realtime.events import FactName
 from server import bodies
 from server.errors import NotFound
-from server.models.alerts import AlertRecord
 from server.models.plant import Asset, OperatingPeriod
 from server.models.work import WorkOrder
 from server.rules import asset as asset_rules
-from server.rules import health
 from server.rules.work_order import BEFORE_WORK, UNVERIFIED, OrderState
+from server.store import health
 from server.store.actor import Person, sees_site
 from server.store.outbox import Draft, emit
 
@@ -55,19 +54,11 @@ def set_operating(session: Session, asset: Asset, operating: asset_rules.Operati
     return True
 
 
-def refresh_health(session: Session, asset: Asset) -> bool:
-    """Judge the asset's health anew from its open alerts; True when it changed."""
-    query = select(AlertRecord).where(AlertRecord.asset_id == asset.id, AlertRecord.resolved_at.is_(None))
-    active = session.scalars(
-        query.where(
-            AlertRecord.condition == "active", AlertRecord.watch.is_(False), AlertRecord.suppressed.is_distinct_from("maintenance")
-        ).order_by(AlertRecord.id)
-    ).all()
-    troubles = [health.Trouble(AlertType(alert.type), alert.message) for alert in active]
-    is_silent = any(alert.type == AlertType.DATA_GAP and alert.tag is None for alert in active)  # the whole machine
-    judged = health.judge(troubles, has_data=asset.operating != asset_rules.Operating.UNKNOWN and not is_silent)
-    reasons = [{"points": reason.points, "text": reason.text} for reason in judged.reasons]
-    if (asset.health, asset.health_reasons) == (judged.score, reasons):
+def refresh_health(session: Session, asset: Asset, now: datetime) -> bool:
+    """Judge the asset's health anew; True when there is news to tell."""
+    judged = health.of_asset(session, asset, now)
+    reasons = health.body(judged)["reasons"]
+    if asset.health == judged.score and health.is_same(asset.health_reasons, reasons):
         return False
     asset.health, asset.health_reasons = judged.score, reasons
     return True
@@ -93,6 +84,6 @@ def follow(session: Session, asset_id: int | None, by: str, now: datetime) -> No
     if asset is None:
         return
     session.flush()
-    changed = [refresh_health(session, asset), refresh_maintenance(session, asset)]
+    changed = [refresh_health(session, asset, now), refresh_maintenance(session, asset)]
     if any(changed):
         announce(session, asset, by, now)

@@ -18,7 +18,7 @@ from server.models.alerts import AlertFinding, AlertRecord
 from server.models.plant import Asset
 from server.rules.alert import is_announced
 from server.rules.wording import Subject, message, order_title
-from server.store import alerts, maintenance, numbers, storm
+from server.store import alerts, diagnoses, maintenance, numbers, storm
 from server.store.actor import SYSTEM
 from server.store.judgement import origin_of, reason_for, route_of
 from server.store.storm import CAME_AND_WENT, FLOOD, MAINTENANCE
@@ -97,12 +97,19 @@ def _open(session: Session, known: AlertFinding | None, condition: Condition, no
     if alert.suppressed != MAINTENANCE and (not was_open or returned or alert.suppressed == FLOOD):
         alert.suppressed = storm.held_back(session, alert, now)
     alert.data = {**alert.data, "reason": reason_for(session, alert)}
+    _diagnose(session, alert, now, anew=fresh or worse)
     told = announced(alert) and (not was_told or worse)
     if alert.suppressed != held_before:
         alerts.tell_suppression(session, alert, SYSTEM, now, held_before)
     if told:
         _raise(session, alert, now, again=was_open)
     return Folded(alert, fresh, told)
+
+
+def _diagnose(session: Session, alert: AlertRecord, now: datetime, *, anew: bool) -> None:
+    """Judge what it means; later looks, with what the other signals did, are the leader's (server/store/diagnosing.py)."""
+    if anew or "diagnosis" not in alert.data:
+        alert.data = {**alert.data, "diagnosis": diagnoses.judged(session, alert, now), "told_value": alert.value}
 
 
 def _come_back(alert: AlertRecord, condition: Condition) -> None:

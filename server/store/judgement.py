@@ -99,9 +99,10 @@ def _verdicts(session: Session, alert: AlertRecord) -> tuple[int, int]:
     return sum(verdict == OrderVerdict.CONFIRMED for verdict in verdicts), len(verdicts)
 
 
-def policy_for(session: Session, alert: AlertRecord, asset: Asset) -> Policy | None:
-    """The policy row that fits best; None where the site has none for this."""
-    rows = {row.id: row for row in session.scalars(select(Policy).where(Policy.alert_type == alert.type, Policy.deleted_at.is_(None)))}
+def policy_for(session: Session, alert: AlertRecord, asset: Asset, type_: AlertType | None = None) -> Policy | None:
+    """The policy row that fits best, for the alert's type or another; None where the site has none for this."""
+    wanted = str(type_ or alert.type)
+    rows = {row.id: row for row in session.scalars(select(Policy).where(Policy.alert_type == wanted, Policy.deleted_at.is_(None)))}
     seen = [PolicyRow(row.id, row.alert_type, row.site_id, row.class_id, row.opens_order) for row in rows.values()]
-    chosen = rules.choose(seen, alert_type=alert.type, site_id=asset.site_id, class_id=asset.class_id)
+    chosen = rules.choose(seen, alert_type=wanted, site_id=asset.site_id, class_id=asset.class_id)
     return rows[chosen.id] if chosen else None

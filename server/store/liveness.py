@@ -86,7 +86,7 @@ def _set(session: Session, asset_id: int, operating: Operating, fault_code: str 
     asset = assets.lock_asset(session, asset_id)
     if asset is None or not assets.set_operating(session, asset, operating, fault_code, at):
         return False
-    assets.refresh_health(session, asset)
+    assets.refresh_health(session, asset, now)
     assets.announce(session, asset, SYSTEM.name, now)
     return True
 

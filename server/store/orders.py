@@ -21,7 +21,7 @@ from server.rules.priorities import Priority, parse, priority_for
 from server.rules.roles import Role
 from server.rules.wording import TITLE_MAX
 from server.rules.work_order import IN_WORK, UNVERIFIED, OrderState
-from server.store import alerts, assets, opening, order_acts, order_lists, order_rows, procedures
+from server.store import alerts, assets, crews, opening, order_acts, order_lists, order_rows, procedures
 from server.store.actor import Person, need
 
 REPEAT_WITHIN = timedelta(days=30)
@@ -85,6 +85,7 @@ def open_for_alert(
     session: Session, alert: AlertRecord, asset: Asset, policy: Policy | None, by: Person, now: datetime, *, proof_s: float | None
 ) -> WorkOrder:
     """The order of an alert, as the policy row says or by severity and criticality; assigned at once where the policy wants it."""
+    crew = crews.crew_of(session, alert, asset, policy) if policy else None
     priority = parse(policy.priority or "") if policy else None
     priority = priority or priority_for(Severity(alert.severity), asset.criticality)
     repeat = _earlier(session, alert, now)
@@ -97,8 +98,8 @@ def open_for_alert(
         type="calibration" if alert.type == AlertType.CALIBRATION_OVERDUE else "corrective",
         priority=priority,
         alert_id=alert.id,
-        procedure_id=procedures.of_code(session, alert, asset) or (policy.procedure_id if policy else None),
-        team_id=policy.team_id if policy else None,
+        procedure_id=procedures.of_code(session, alert, asset) or (crew.procedure_id if crew else None),
+        team_id=crew.team_id if crew else None,
         due=promised,
         sla_at=promised,
         proof_s=policy.proof_s if policy and policy.proof_s else proof_s,
@@ -107,8 +108,8 @@ def open_for_alert(
     order = insert(session, new, asset, by, now)
     alert.work_order_id = order.id
     opened(session, order, by, now)
-    if policy and policy.auto_assign and policy.team_id is not None:
-        person = least_loaded(session, policy.team_id)
+    if crew and crew.auto_assign and crew.team_id is not None:
+        person = least_loaded(session, crew.team_id)
         if person is not None:
             order_acts.assign_to(session, order, person, by, now)
     return order

@@ -65,7 +65,10 @@ def test_the_body_of_the_order_says_what_people_need(database: Database, plant: 
         "because": [{"tag": "M2.vibration", "share": 1.0}],
         "raised_at": "2026-11-20T13:59:56.000Z",
         "story": f"/api/alerts/{body['alert']['id']}/story",
+        "recommendation": "Find out why Vibration (M2.vibration) is too high: at 9.42 mm/s, limit 7.10 mm/s.",
+        "diagnosis": body["alert"]["diagnosis"],
     }
+    assert (body["alert"]["diagnosis"]["suspect"], body["alert"]["diagnosis"]["fault"]["label"]) == ("unknown", "none")
     assert body["steps"] == {"done": 0, "total": 3}
     assert body["assigned_to"]["name"] == "A.Benali"
 

@@ -12,7 +12,7 @@ import { now } from "./now.js";
 
 const SILENT_MS = 2500; // the server pings every second: 2.5 s without a packet is a dead link
 const FACTS = [
-  "alert.raised", "alert.acknowledged", "alert.returned", "alert.shelved", "alert.suppressed", "alert.resolved",
+  "alert.raised", "alert.acknowledged", "alert.returned", "alert.shelved", "alert.suppressed", "alert.resolved", "alert.changed",
   "work_order.opened", "work_order.assigned", "work_order.changed", "work_order.completed", "work_order.verified",
   "work_order.reopened", "notification.created", "asset.state_changed", "source.lost", "source.recovered", "config.changed",
 ];

@@ -1,0 +1,135 @@
+"""The recommendation of an alert: sentences, verb first, that name the signal, its value and what to do (S3-12..15). English; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from realtime.events import AlertType
+from server.rules.triage import Companion, Signal, Suspect
+from server.rules.wording import symptom
+
+ADVICE_MAX = 400
+CREW = {
+    Suspect.SENSOR: "Transmitter suspect: this is work for the instrument crew.",
+    Suspect.PROCESS: "Process change: the reading is believable, look at the machine.",
+    Suspect.CONNECTION: "No data: look at power, network and gateway before the machine.",
+    Suspect.UNKNOWN: "",
+}
+_COMPARE = "Compare it with a second instrument before acting."
+_ON_SENSOR = {
+    "stuck": "tap or re-power the transmitter, check that its line is open, and simulate a value at its input",
+    "noise": "check shield, earth and terminals of its cable, and what was switched on nearby",
+    "spike": "check terminals and plugs for a loose contact",
+    "over_range": "check for a broken wire or a short circuit, then the range set in the transmitter",
+    "under_range": "check for a broken wire and its supply, then the range set in the transmitter",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What the recommendation is about; `alone`: no other signal moved; text: the meaning of a machine's fault code."""
+
+    type: AlertType
+    code: str | None = None
+    asset: str
+    signal: Signal | None = None
+    value: float | None = None
+    limit: float | None = None
+    suspect: Suspect = Suspect.UNKNOWN
+    moved: tuple[Companion, ...] = ()
+    still: int = 0  # other signals of the machine that stayed where they were
+    text: str = ""
+    because: tuple[tuple[Signal, float], ...] = ()  # tags of a joint finding with their share, largest first
+    past: str = ""  # what similar orders turned out to be
+
+
+def advise(subject: Subject) -> str:
+    """At most ADVICE_MAX characters; the signal stands in the first sentence wherever the alert is about one."""
+    parts = [_ACTS[subject.type](subject), CREW[subject.suspect], _experience(subject)]
+    words = " ".join(part for part in parts if part)
+    return words if len(words) <= ADVICE_MAX else words[: ADVICE_MAX - 1].rstrip() + "\u2026"
+
+
+def _named(subject: Subject) -> str:
+    return subject.signal.named if subject.signal else subject.asset
+
+
+def _figures(subject: Subject) -> str:
+    """ " at 9.42 mm/s, limit 7.10 mm/s"; empty without a value."""
+    if subject.signal is None or subject.value is None:
+        return ""
+    wall = f", limit {subject.signal.said(subject.limit)}" if subject.limit is not None else ""
+    return f" at {subject.signal.said(subject.value)}{wall}"
+
+
+def _rule(subject: Subject) -> str:
+    low = subject.value is not None and subject.limit is not None and subject.value < subject.limit
+    return f"Find out why {_named(subject)} is too {'low' if low else 'high'}:{_figures(subject) or ' past its limit'}.{_with_it(subject)}"
+
+
+def _drift(subject: Subject) -> str:
+    way = {"drift_high": "up", "cusum_high": "up", "drift_low": "down", "cusum_low": "down"}.get(subject.code or "", "away")
+    start = f"Find out why {_named(subject)} drifts {way} from its normal course"
+    return f"{start}{', now' + _figures(subject) if _figures(subject) else ''}.{_with_it(subject) or _alone(subject)}"
+
+
+def _alone(subject: Subject) -> str:
+    if subject.still < 2:
+        return f" {_COMPARE}"
+    return f" It moved alone, the {subject.still} other signals of {subject.asset} did not. {_COMPARE}"
+
+
+def _with_it(subject: Subject) -> str:
+    if not subject.moved:
+        return ""
+    first = subject.moved[0]
+    course = f"from {first.signal.said(first.before)} to {first.signal.said(first.now)}"
+    return f" {first.signal.named} moved too, {course}: start with what both share."
+
+
+def _anomaly(subject: Subject) -> str:
+    if not subject.because:
+        return f"Inspect {subject.asset}: its signals together look unlike its healthy baseline."
+    most = [f"{signal.named} {share:.0%}" for signal, share in subject.because[:3]]
+    first = f"Inspect {subject.asset}, starting with {subject.because[0][0].named}"
+    return f"{first}: the pattern is unlike the healthy baseline, most of it in {', '.join(most)}."
+
+
+def _sensor(subject: Subject) -> str:
+    todo = _ON_SENSOR.get(subject.code or "", "check the transmitter, its wiring and its supply")
+    return f"Check sensor {_named(subject)}, {symptom(subject.code)}{_figures(subject)}: {todo}. Do not control by this value meanwhile."
+
+
+def _gap(subject: Subject) -> str:
+    if subject.signal is None:
+        return f"Restore the data of {subject.asset}: nothing arrives from it."
+    return f"Restore the signal of {_named(subject)}: it is silent while the others of its source arrive. Check its wiring and supply."
+
+
+def _machine_fault(subject: Subject) -> str:
+    meaning = f" ({subject.text})" if subject.text else ""
+    return f"Clear fault {subject.code or ''}{meaning} at the controller of {subject.asset} once its cause is gone."
+
+
+def _source_lost(subject: Subject) -> str:
+    return f"Restore the connection to {subject.code or subject.asset}: check its power, the network and the gateway."
+
+
+def _calibration(subject: Subject) -> str:
+    return f"Calibrate {_named(subject)}: until then its readings and the alerts on them are worth less."
+
+
+def _experience(subject: Subject) -> str:
+    return subject.past
+
+
+_ACTS = {
+    AlertType.RULE_VIOLATION: _rule,
+    AlertType.DRIFT: _drift,
+    AlertType.ANOMALY: _anomaly,
+    AlertType.INSTRUMENT_FAULT: _sensor,
+    AlertType.DATA_GAP: _gap,
+    AlertType.MACHINE_FAULT: _machine_fault,
+    AlertType.SOURCE_LOST: _source_lost,
+    AlertType.CALIBRATION_OVERDUE: _calibration,
+}
