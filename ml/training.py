@@ -67,7 +67,7 @@ def fingerprint(asset: Asset, tags: list[Tag], settings: Settings) -> str:
     facts = [(t.id, t.period_s, t.low, t.high, t.range_low, t.range_high, t.drift, t.joint, t.stuck_deadband) for t in tags]
     out = [(w.start, w.end) for w in asset.work if any(w.start < end and w.end > start for start, end in spans)]
     runs = (asset.runs_by, asset.start_up_s)
-    text = repr((FEATURE_SET, LEARNER, spans, out, runs, facts, settings.aggregation_window_s, settings.n_estimators))
+    text = repr((FEATURE_SET, LEARNER, spans, out, runs, facts, settings.aggregation_window_s, settings.n_estimators, settings.novelty))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

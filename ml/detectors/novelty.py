@@ -110,9 +110,9 @@ class Novelty(PerTag):
 
     def score(self, chunk: Chunk) -> Score | None:
         """Every tag that a reading has given a whole cell."""
-        row = self.row[chunk.slots]
-        if not len(self.memory.keys):
+        if not self.memory.keys:
             return None
+        row = self.row[chunk.slots]
         chunk = chunk.only((row >= 0) & np.isfinite(self.memory.mean[row]))
         if not len(chunk):
             return None
@@ -148,19 +148,20 @@ class Novelty(PerTag):
     def _judge(self, s: Ints, cells: Floats, began: Ints, t: Ints) -> Score:
         surprised = self.memory.step(self.row[s], cells, self.broken[s])
         self.broken[s] = False
-        raw = surprised.max(axis=1)
-        self.held[s] = self.memory.held(self.row[s], raw, LIMIT / 2)
-        active = self._decide(s, raw, surprised.argmax(axis=1).astype(np.int64), began)
+        self.held[s] = self.memory.held(self.row[s], surprised.max(axis=1), LIMIT / 2)
+        active = self._decide(s, surprised, began)
         value = np.where(active, np.maximum(self.held[s], LIMIT), np.minimum(self.held[s], 0.999 * LIMIT))
         n = len(s)
         advisory = np.zeros(n, np.int64)
         return Score(s, value, np.full(n, LIMIT), active, self.kind[s], s, t, self.onset[s], cells, advisory)
 
-    def _decide(self, s: Ints, raw: Floats, kind: Ints, began: Ints) -> Flags:
-        self.quiet[s] = np.where(raw < LIMIT, self.quiet[s] + 1, 0)
+    def _decide(self, s: Ints, surprised: Floats, began: Ints) -> Flags:
+        own = surprised[np.arange(len(s)), self.kind[s]]  # it ends with what began it
+        self.quiet[s] = np.where(own < LIMIT, self.quiet[s] + 1, 0)
         over = s[self.active[s] & (self.quiet[s] >= BACK_CELLS)]
         starts = ~self.active[s] & (self.held[s] >= LIMIT)
         new = s[starts]
         self.active[over] = False
-        self.active[new], self.kind[new], self.onset[new] = True, kind[starts], began[starts]
+        self.active[new], self.quiet[new], self.onset[new] = True, 0, began[starts]
+        self.kind[new] = surprised[starts].argmax(axis=1)
         return self.active[s]

@@ -75,14 +75,11 @@ class Memory(Keyed):
         value = value.astype(np.float32).astype(np.float64)
         shift, spread = self._shift(rows, plain), self._spread(rows, value, fresh)
         found = np.stack([value, shift, spread], axis=1)
-        d = np.stack([nearest(self.seen[rows, of], found[:, of]) for of in range(3)], axis=1)
-        surprised = surprise(self.usual, rows, d)
-        keep(self.seen, rows, VALUE, value)
+        surprised = surprise(self.usual, rows, nearest(self.seen[rows], found))
         # a mean and a spread share cells with those just before them: they are known only when they no longer do
-        for of, old, new in ((SHIFT, self.old_shift, shift), (SPREAD, self.old_spread, spread)):
-            at = self.count[rows] % old.shape[1]
-            keep(self.seen, rows, of, old[rows, at].astype(np.float64))
-            old[rows, at] = new
+        short, near = self.count[rows] % SHORT, self.count[rows] % NEAR
+        keep(self.seen, rows, np.stack([value, self.old_shift[rows, short], self.old_spread[rows, near]], axis=1))
+        self.old_shift[rows, short], self.old_spread[rows, near] = shift, spread
         self.count[rows] += 1
         return surprised
 

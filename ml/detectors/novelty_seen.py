@@ -23,36 +23,31 @@ def blank_lists(n: int, lists: int) -> Singles:
 
 
 def nearest(seen: Singles, x: Floats) -> Floats:
-    """Distance to the nearest kept value: seen float32 (m, KEPT + 2), x float64 (m,); 0 where nothing is kept, NaN for NaN."""
-    at = np.maximum((seen < x[:, None]).sum(axis=1), 1)
-    i = np.arange(len(x))
-    gap = np.minimum(x - seen[i, at - 1], seen[i, at] - x)
-    return np.where(np.isinf(gap), 0.0, np.maximum(gap, 0.0))
+    """Distance to the nearest kept value: seen float32 (..., KEPT + 2), x float64 (...); 0 where nothing is kept, NaN for NaN."""
+    at = np.maximum((seen < x[..., None]).sum(axis=-1), 1).ravel()
+    flat, i, wanted = seen.reshape(-1, seen.shape[-1]), np.arange(x.size), x.ravel()
+    gap = np.minimum(wanted - flat[i, at - 1], flat[i, at] - wanted)
+    return np.where(np.isinf(gap), 0.0, np.maximum(gap, 0.0)).reshape(x.shape)
 
 
-def keep(seen: Singles, rows: Ints, of: int, x: Floats) -> None:
-    """Put x float64 (m,) into list `of` of the rows; what is kept already, NaN included, changes nothing.
+def keep(seen: Singles, rows: Ints, x: Floats) -> None:
+    """Put x float64 (m, lists) into the lists of the rows; what is kept already, NaN included, changes nothing.
 
     A full list gives up the value that stands closest between its neighbours, never its smallest or greatest.
     """
-    x = x.astype(np.float32).astype(np.float64)
-    new = np.isfinite(x)
-    if not new.any():
+    found = seen[rows]
+    row, of = np.nonzero(np.isfinite(x) & ((nearest(found, x) > RESOLUTION) | np.isinf(found[:, :, 1])))
+    if not len(row):
         return
-    rows, x = rows[new], x[new]
-    lists = seen[rows, of]
-    new = (nearest(lists, x) > RESOLUTION) | np.isinf(lists[:, 1])
-    if not new.any():
-        return
-    rows, x, lists = rows[new], x[new], lists[new]
-    m, width = lists.shape
-    longer = np.sort(np.concatenate([lists, x[:, None].astype(np.float32)], axis=1), axis=1)
-    drop = np.full(m, width)
+    lists, new = found[row, of], x[row, of].astype(np.float32)
+    longer = np.sort(np.concatenate([lists, new[:, None]], axis=1), axis=1)
+    width = lists.shape[1]
+    drop = np.full(len(row), width)
     full = np.flatnonzero(np.isfinite(lists[:, width - 2]))
     if len(full):
         drop[full] = (longer[full, 2:] - longer[full, :-2]).argmin(axis=1) + 1
     at = np.arange(width)
-    seen[rows, of] = np.take_along_axis(longer, at + (at >= drop[:, None]), axis=1)
+    seen[rows[row], of] = np.take_along_axis(longer, at + (at >= drop[:, None]), axis=1)
 
 
 def surprise(usual: Floats, rows: Ints, d: Floats) -> Floats:
