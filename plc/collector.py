@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from plc.connector import KINDS, Kind
-from plc.office import BusOffice, Office
+from plc.office import BusOffice, Office, Stood
 from plc.runner import SourceRunner
 from realtime.bus import Bus
 from realtime.errors import BusUnavailable
@@ -84,6 +84,7 @@ class Collector:
 
     def close(self) -> None:
         """Stop every source and give its lease back."""
+        self._remember()
         for name in list(self.runners):
             self._release(name)
         self._seat.leave()
@@ -101,6 +102,12 @@ class Collector:
                 tags[tag.source].append(tag)
         for name, source in wanted.items():
             self._keep(source, tags[name])
+        self._remember()
+
+    def _remember(self) -> None:
+        """For whoever has these sources after us."""
+        running = {name: runner.link for name, runner in self.runners.items()}
+        self.office.remember({name: Stood(link.good_ms, link.record.is_lost) for name, link in running.items() if link.good_ms is not None})
 
     def _keep(self, source: Source, tags: list[Tag]) -> None:
         """Run the source while its lease is ours. With the bus away nobody can be asked: what runs goes on, and what can
@@ -128,8 +135,9 @@ class Collector:
 
     def _start(self, source: Source, tags: list[Tag]) -> None:
         log.info("%s: collecting %d tags", source.name, len(tags))
-        office = self.office
-        runner = SourceRunner(self.kind, source, tags, self.settings, office.outlet, share=self._share, is_edge=office.is_edge)
+        office, known = self.office, self.office.remembered(source.name)
+        stood = (known.good_ms, known.is_lost) if known else None
+        runner = SourceRunner(self.kind, source, tags, self.settings, office.outlet, share=self._share, is_edge=office.is_edge, stood=stood)
         self.runners[source.name] = runner
         runner.start()
 

@@ -45,6 +45,11 @@ class LinkHealth:
         self._failed_ms: int | None = None
         self._good_ms: int | None = None
 
+    @property
+    def good_ms(self) -> int | None:
+        """When the link was last good, by us or before us; ms UTC."""
+        return self._good_ms or self.record.was_good_ms
+
     def configure(self, source: Source, tags: Sequence[Tag]) -> None:
         """Take a new configuration."""
         self.source, self.tags = source, list(tags)
@@ -107,7 +112,8 @@ class LinkHealth:
         if self._is_announced:
             return False
         since = now_ms() if self._failed_ms is None else self._failed_ms + 1
-        if not self._delivered(bad_samples(self.tags, since, Reason.COMM)):
+        lost = [self.delivery.standing.after(part) for part in bad_samples(self.tags, since, Reason.COMM)]
+        if not self._delivered(lost):
             return False  # said when the bus is back
         self._is_announced = True
         self.record.tell(is_lost=True)

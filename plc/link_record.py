@@ -13,12 +13,16 @@ from pathlib import Path
 log = logging.getLogger("plc.link_record")
 
 LOST, LIVE = "lost\n", "live\n"
+ELSEWHERE_MS = 500  # another collector tells every half a second: a gap may begin so much late, and never hides what that one still read
 
 
 class LinkRecord:
-    """Read once at the start, written since. was_good_ms: ms UTC of the last good read before this start, None before the first."""
+    """Read once at the start, written since. was_good_ms: ms UTC of the last good read before this start, None before the first.
 
-    def __init__(self, path: Path) -> None:
+    elsewhere: the same and whether the loss was told, of another collector that had the source; the later one counts.
+    """
+
+    def __init__(self, path: Path, elsewhere: tuple[int, bool] | None = None) -> None:
         self.path = path
         self.is_lost = False
         self.was_good_ms: int | None = None
@@ -26,6 +30,8 @@ class LinkRecord:
         if path.exists():
             self.was_good_ms = path.stat().st_mtime_ns // 1_000_000 or None
             self.is_lost = path.read_text("utf-8", errors="replace") == LOST
+        if elsewhere is not None and elsewhere[0] > (self.was_good_ms or 0):
+            self.was_good_ms, self.is_lost = elsewhere[0] + ELSEWHERE_MS, elsewhere[1]
 
     def good(self, t_ms: int) -> None:
         """The link was read at t_ms."""

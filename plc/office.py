@@ -5,8 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
+
+import msgspec
+import redis
 
 from plc.follow import Follower
 from plc.outlet import Outlet
@@ -15,12 +19,21 @@ from realtime.bus import Bus, connect
 from realtime.errors import BusUnavailable, DecodeError
 from realtime.lease import Lease
 from realtime.settings import Settings
-from realtime.snapshot import Snapshot, decode_snapshot, load_copy, save_copy
+from realtime.snapshot import Snapshot, Source, decode_snapshot, load_copy, save_copy
 from realtime.supervise import HEARTBEAT_EVERY_S, Heartbeat
 
 log = logging.getLogger("plc.office")
 
 LEASE_MS = 5_000
+
+
+class Stood(msgspec.Struct, frozen=True):
+    """When a link was last good, ms UTC, and whether its loss has been told."""
+
+    good_ms: int
+    is_lost: bool
+
+
 HELD_FOR_S = 15.0  # how long a server's word on what an edge holds is good
 FETCH_EVERY_S = 2.0
 
@@ -46,6 +59,12 @@ class Office(Protocol):
 
     def beat(self, **counters: Any) -> None:
         """Say how it goes, now and then; never raises."""
+
+    def remember(self, links: Mapping[str, Stood]) -> None:
+        """Keep for a successor elsewhere when links last stood; never raises."""
+
+    def remembered(self, source: str) -> Stood | None:
+        """What was kept of a link, whoever had it; None where nothing is known."""
 
 
 class BusOffice:
@@ -84,6 +103,23 @@ class BusOffice:
         """Into a key that expires."""
         self._heartbeat.beat(config_version=self._follower.version, **counters)
 
+    def remember(self, links: Mapping[str, Stood]) -> None:
+        """Into one hash; a bus that is away keeps the last."""
+        try:
+            if links:
+                self._bus.client.hset(self._bus.key("links"), mapping={name: msgspec.json.encode(stood) for name, stood in links.items()})
+        except redis.RedisError as error:
+            log.debug("links: %s", error)
+
+    def remembered(self, source: str) -> Stood | None:
+        """From that hash."""
+        try:
+            raw = cast("bytes | None", self._bus.client.hget(self._bus.key("links"), source))
+            return None if raw is None else msgspec.json.decode(raw, type=Stood)
+        except (redis.RedisError, msgspec.MsgspecError) as error:
+            log.warning("what is known of %s: %s", source, error)
+            return None
+
 
 class EdgeOffice:
     """On a machine of its own. The supervising program fetches the configuration into a file, its children read that file.
@@ -106,6 +142,8 @@ class EdgeOffice:
         self._seen = 0
         self._asked: set[str] = set()
         self._held: set[str] = set()
+        self._answered_for: set[str] = set()
+        self._is_away = False  # the last question was not answered
         self._read_copy()
 
     def poll(self) -> None:
@@ -160,6 +198,9 @@ class EdgeOffice:
         if self._is_own(source):
             return True
         self._asked.add(source)
+        if source not in self._answered_for and not self._is_away:
+            self._asked |= {one.name for one in self._of_my_kind() if not one.config.get("edge")}
+            self._ask({})  # before anything is read: another collector may have it
         if time.monotonic() - self._answered > HELD_FOR_S:
             raise BusUnavailable("the server has not said who has this source")
         return source in self._held
@@ -167,6 +208,14 @@ class EdgeOffice:
     def release(self, source: str) -> None:
         """No longer asked for: the server's lease runs out by itself."""
         self._asked.discard(source)
+        self._answered_for.discard(source)
+
+    def remember(self, links: Mapping[str, Stood]) -> None:
+        """Only the record on this machine's disk knows: edges do not tell each other."""
+
+    def remembered(self, source: str) -> Stood | None:
+        """Nothing."""
+        return None
 
     def beat(self, **counters: Any) -> None:
         """Tell the server, at most every HEARTBEAT_EVERY_S; its answer lends sources."""
@@ -175,12 +224,22 @@ class EdgeOffice:
         self._beaten = time.monotonic()
         drops = {**counters.get("drops", {}), **self.sink.drops}
         version = self.snapshot.version if self.snapshot else None
-        said = {**counters, "drops": drops, "config_version": version, "pid": os.getpid()}
+        self._ask({**counters, "drops": drops, "config_version": version, "pid": os.getpid()})
+
+    def _ask(self, said: dict[str, Any]) -> None:
+        """Which of the sources that are asked for are lent to us; the last answer stands while the server is away."""
+        wants = sorted(self._asked)
         try:
-            answer = self.sink.status({"program": self._program, "holder": self._holder, "wants": sorted(self._asked), "counters": said})
+            answer = self.sink.status({"program": self._program, "holder": self._holder, "wants": wants, "counters": said})
         except BusUnavailable:
+            self._is_away = True
             return
-        self._held, self._answered = set(answer.get("holds", ())), time.monotonic()
+        self._is_away = False
+        self._held, self._answered, self._answered_for = set(answer.get("holds", ())), time.monotonic(), set(wants)
+
+    def _of_my_kind(self) -> list[Source]:
+        kind = self._program.partition(".")[2]
+        return [one for one in (self.snapshot.sources if self.snapshot else ()) if one.enabled and one.kind == kind]
 
 
 def office_for(settings: Settings, program: str, holder: str, *, copy: str, fetches: bool = False) -> Office:

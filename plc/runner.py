@@ -52,7 +52,9 @@ class SourceRunner:
         *,
         share: float = 1.0,
         is_edge: bool = False,
+        stood: tuple[int, bool] | None = None,
     ) -> None:
+        """stood: when another collector last found the link good (ms UTC), and whether it told of its loss."""
         self.kind = kind
         self.source = source
         self.tags = list(tags)
@@ -63,7 +65,7 @@ class SourceRunner:
         self.ledger = Ledger(outlet, source.name, self._courier.tell)
         self.delivery = Delivery(outlet, source, self.ledger, spool, is_store_first=is_edge)
         self._courier.delivery = self.delivery
-        self.link = LinkHealth(source, self.delivery, self._courier, LinkRecord(folder / f"{source.name}.link"))
+        self.link = LinkHealth(source, self.delivery, self._courier, LinkRecord(folder / f"{source.name}.link", stood))
         self.reconnects = 0
         self._next: tuple[Source, list[Tag]] | None = None
         self._stop = threading.Event()
@@ -115,6 +117,7 @@ class SourceRunner:
         newest = standing.newest()
         count, not_good = standing.not_good(shown)
         return {
+            **self._connector.describe(),
             "state": self.link.state,
             "since": self.link.since_ms,
             "error": self.link.error,
@@ -133,7 +136,6 @@ class SourceRunner:
             "spool": spool.status() if spool else None,
             "delivering": not self.delivery.is_away,
             "troubles": dict(islice(self._connector.troubles().items(), shown)) if isinstance(self._connector, Diagnoser) else {},
-            **self._connector.describe(),
         }
 
     def _made(self) -> Connector:

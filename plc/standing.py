@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -64,10 +65,10 @@ class Standing:
             self.words.update({int(self.columns.ids[i]): str(word) for i, word in zip(places, values, strict=True)})
 
     def stale(self, tags: Sequence[Tag], t_ms: int) -> list[Readings]:
-        """One uncertain (STALE) sample at t_ms with the value that stands, of each of these tags that was good last."""
+        """One uncertain (STALE) sample with the value that stands, of each of these tags that was good last; see `after`."""
         ids = np.sort(np.array([tag.id for tag in tags], "u4"))
         places = self.columns.places(ids)
-        fit = (self.t[places] != NEVER) & (self.quality[places] & 3 == Quality.GOOD) & (self.t[places] < t_ms)
+        fit = (self.t[places] != NEVER) & (self.quality[places] & 3 == Quality.GOOD)
         figures = [i for i in places[fit] if self.columns.tags[i].kind == "f64"]
         words = [self.columns.tags[i].id for i in places[fit] if self.columns.tags[i].kind == "text"]
         made: list[Readings] = []
@@ -78,7 +79,12 @@ class Standing:
             n = len(words)
             said = [self.words.get(i, "") for i in words]
             made.append(Readings(np.array(words, "u4"), np.full(n, t_ms, "i8"), said, np.full(n, STALE, "u1"), np.zeros(n, "u4"), "text"))
-        return made
+        return [self.after(part) for part in made]
+
+    def after(self, part: Readings) -> Readings:
+        """The same samples, none older than the newest of its tag: a device whose clock is ahead must not look live when it is lost."""
+        newest = self.t[self.columns.places(part.ids)]
+        return replace(part, t=np.maximum(part.t, newest + 1))
 
     def newest(self) -> int | None:
         """Source time of the newest sample of any tag; None before the first."""

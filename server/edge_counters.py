@@ -65,6 +65,7 @@ class SourceState(msgspec.Struct):
     spooled: Count = 0
     spool: Waiting | None = None
     delivering: bool = True
+    troubles: dict[Name, Words] = {}
 
 
 class Counters(msgspec.Struct):

@@ -132,10 +132,38 @@ def test_second_collector_stands_by_and_takes_over(plc: Plc, bus: Bus, tap: Tap,
         second = Program({**plc_environment, "DATA_DIR": f"{tmp_path}/second"})
         try:
             wait_for(lambda: "standing by" in second.said, what="the second to stand by")
+            child = next(body["pid"] for body in tap.health() if "plc" in body.get("sources", {}))
+            os.kill(child, signal.SIGSTOP)  # it shall give nothing back, as a machine that loses its power
             first.kill()
+            os.kill(child, signal.SIGKILL)
             wait_for(lambda: "collecting 1 tags" in second.said, timeout_s=10, what="the second to take over")
+            gap = wait_for(lambda: [s for s in tap.samples() if s.quality == COMM], what="the gap")
+            again = wait_for(lambda: [s for s in tap.good(1) if s.t > gap[0].t], what="readings again")
         finally:
             second.stop()
+
+    last = max(s.t for s in tap.good(1) if s.t < gap[0].t)
+    assert [s.flags for s in gap] == [{"replay"}]
+    assert last < gap[0].t <= last + 1000 + 1000  # a period, and how often the first told that it read
+    assert again[0].t - last > 3000  # its lease had to run out
+
+
+def test_a_loss_told_by_one_collector_is_taken_back_by_another(bus: Bus, tap: Tap, plc_environment: dict[str, str], tmp_path: Path) -> None:
+    plc = Plc().start()
+    with collecting(plc_environment, bus, [plc.source()], [tag(1, "A", "plc", "DB1.DBD0:REAL")]):
+        wait_for(lambda: tap.good(1), what="readings")
+        plc.stop()
+        wait_for(lambda: tap.signals(SignalName.SOURCE_LOST), timeout_s=15, what="source.lost")
+        wait_for(lambda: b"true" in (bus.client.hget(bus.key("links"), "plc") or b""), what="what the first leaves to its successor")
+    again = Plc(port=plc.port).start()
+
+    second = Program({**plc_environment, "DATA_DIR": f"{tmp_path}/second"})
+    try:
+        wait_for(lambda: tap.signals(SignalName.SOURCE_RECOVERED), timeout_s=20, what="source.recovered")
+    finally:
+        second.stop()
+        again.stop()
+        sys.stderr.write(second.said)
 
 
 def test_collector_killed_hard_leaves_no_child_and_takes_its_lease_back_at_once(

@@ -257,7 +257,7 @@ def test_limits_that_are_not_told_are_found_by_halving_and_a_full_subscription_g
     wait_for(lambda: all(tap.good(t.id) for t in tags), timeout_s=20, what="every tag")
     shown = runner.status()
     assert (int(shown["limit_monitor"]) <= 4, int(shown["halved"]) >= 3) == (True, True)
-    assert str(shown["groups"]).count("normal") == 3
+    assert str(shown["subscriptions"]).count("normal") == 3
 
 
 def test_a_storm_of_changes_neither_kills_nor_starves(shared: Hostile, collect: Collect, tap: Tap) -> None:

@@ -7,17 +7,19 @@ import threading
 from base64 import b64decode
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from plc.office import EdgeOffice
 from plc.sink import MOST_BYTES, MOST_READINGS, HttpSink, checked_url
 from realtime import settings as settings_module
 from realtime.errors import BusUnavailable, SettingsError
 from realtime.events import Batch, Frame, Quality, Reason, Signal, SignalName, quality_byte
 from realtime.settings import Settings
-from realtime.snapshot import Snapshot
+from realtime.snapshot import Snapshot, Source
 from tests.plc.harness import environment_of, tag
 
 T = 1_800_000_000_000
@@ -214,3 +216,28 @@ def test_a_token_never_travels_in_the_clear_unless_it_is_said_so(environment: di
 def test_loopback_and_https_are_taken(url: str) -> None:
     assert checked_url(settings(SINK=url, SINK_TOKEN="x")).geturl() == url
     assert checked_url(settings(SINK="http://plant.example", SINK_TOKEN="x", SINK_PLAIN="1")).hostname == "plant.example"
+
+
+def test_an_edge_asks_who_has_a_source_before_it_reads_it(server: Answering, sink: HttpSink, tmp_path: Path) -> None:
+    office = EdgeOffice(sink, "plc.s7", tmp_path / "config.json", "edge")
+    sources = [Source(id=n, name=name, kind="s7") for n, name in enumerate(("a", "b"))]
+    own = Source(id=9, name="own", kind="s7", config={"edge": "line 1"})
+    office.snapshot = Snapshot(version=1, sources=[*sources, own])
+    server.answers = [(200, {}, {"holds": ["b"]})]
+
+    held = [office.hold(name) for name in ("a", "b", "own")]
+
+    assert held == [False, True, True]
+    assert [body["wants"] for path, _, body in server.asked if path == "/api/edge/status"] == [["a", "b"]]
+
+
+def test_an_edge_whose_server_is_away_cannot_know_and_asks_once(server: Answering, sink: HttpSink, tmp_path: Path) -> None:
+    office = EdgeOffice(sink, "plc.s7", tmp_path / "config.json", "edge")
+    office.snapshot = Snapshot(version=1, sources=[Source(id=1, name="a", kind="s7")])
+    server.answers = [(503, {}, {})] * 9
+
+    for _ in range(3):
+        with pytest.raises(BusUnavailable):
+            office.hold("a")
+
+    assert len(server.asked) == 1

@@ -19,6 +19,7 @@ from realtime.events import Batch, Quality, Reason, quality_byte
 from realtime.snapshot import Asset, Snapshot, Source, Tag
 from server.plant import REFRESH_S
 from server.services import Services
+from server.source_standing import said_of_all
 from server.status import look
 from tests.server.api.conftest import Plant
 from tests.waiting import wait_for
@@ -203,6 +204,20 @@ def test_late_readings_may_be_old_and_are_marked_so(client: FlaskClient, service
 )
 def test_a_bad_envelope_is_400(client: FlaskClient, edge: dict[str, str], envelope: dict[str, Any]) -> None:
     assert client.post("/api/readings", json=envelope, headers=edge).status_code == 400
+
+
+def test_what_is_wrong_with_single_tags_and_what_a_protocol_says_stands_on_health(
+    client: FlaskClient, services: Services, edge: dict[str, str]
+) -> None:
+    said = {"state": "live", "groups": {}, "subscriptions": "normal 1000 ms", "troubles": {"T0": "db_missing: DB9 does not exist"}}
+
+    answer = client.post(
+        "/api/edge/status", json={"program": "plc.opcua", "holder": "h", "counters": {"sources": {"own": said}}}, headers=edge
+    )
+
+    assert answer.status_code == 200, answer.text
+    kept = said_of_all(services.bus)["own"]
+    assert {name: kept[name] for name in said} == said
 
 
 @pytest.mark.parametrize(
