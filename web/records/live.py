@@ -19,6 +19,22 @@ TYPES = (
     ("calibration_overdue", _("Calibration due")),
 )
 
+SUSPECTS = (
+    ("sensor", _("Transmitter suspect")),
+    ("process", _("Process change")),
+    ("connection", _("Connection")),
+    ("unknown", _("Not clear")),
+)
+KINDS = (
+    ("stuck", _("Stuck")),
+    ("spike", _("Spikes")),
+    ("drift_high", _("Drifts up")),
+    ("drift_low", _("Drifts down")),
+    ("noisy", _("Noisy")),
+    ("none", _("None: only the level is wrong")),
+    ("unknown", _("Not known")),
+)
+METHODS = (("rules", _("By rules")), ("learned", _("Learned from closed orders")))
 HELD_BACK = (("maintenance", _("Work on the machine")), ("flood", _("A flood of alarms")))
 SIDES = (("high", _("Above")), ("low", _("Below")))
 HOLDS = (("running", _("While running")), ("stopped", _("While stopped")), ("always", _("Always")))
@@ -176,6 +192,13 @@ ALERTS = Records(
     name="title",
     read_only=(
         Field(name="reason", label=_("Reason"), kind="long"),
+        Field(name="recommendation", label=_("What to do"), kind="long"),
+        Field(name="diagnosis.suspect", label=_("Sensor or process"), kind="choice", choices=SUSPECTS),
+        Field(name="diagnosis.fault.label", label=_("Fault of the signal"), kind="choice", choices=KINDS),
+        Field(name="diagnosis.fault.method", label=_("How that is known"), kind="choice", choices=METHODS),
+        Field(name="diagnosis.fault.text", label=_("Because"), kind="long"),
+        Field(name="diagnosis.category.label", label=_("Most likely"), none=_("Not known")),
+        Field(name="diagnosis.category.text", label=_("Because"), kind="long"),
         Field(name="severity", label=_("Severity"), kind="choice", choices=SEVERITIES),
         Field(name="type", label=_("Kind"), kind="choice", choices=TYPES),
         Field(name="asset", label=_("Asset"), kind="reference", link="/assets/{asset.code}"),
@@ -198,6 +221,30 @@ ALERTS = Records(
     acts=(
         Act(
             label=_("Acknowledge"), path="/api/alerts/{id}/acknowledge", right="alerts.acknowledge", shown_when=("acknowledged", ("false",))
+        ),
+    ),
+    panels=(
+        Panel(
+            title=_("Evidence: sensor or process"),
+            inside="diagnosis.why",
+            columns=(
+                Field(name="text", label=_("What speaks")),
+                Field(name="points", label=_("For the sensor (+), for the process (−)"), kind="integer"),
+            ),
+            none=_("Nothing speaks for either."),
+        ),
+        Panel(
+            title=_("The other signals of the machine"),
+            api="/api/alerts/{id}/diagnosis",
+            inside="signals",
+            columns=(
+                Field(name="tag", label=_("Tag"), kind="code"),
+                Field(name="before", label=_("Hour before"), kind="number"),
+                Field(name="now", label=_("Newest minute"), kind="number"),
+                Field(name="moved", label=_("Moved by spreads"), kind="number"),
+                Field(name="follows", label=_("Follows the signal (r)"), kind="number"),
+            ),
+            none=_("Not measured: a single signal, or too little history."),
         ),
     ),
     extra={"active": "all"},

@@ -1,0 +1,85 @@
+"""When tags would reach their limits if they went on as they did: with a band, and a plain "no" where nobody can say."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, get_args
+
+import marshmallow as ma
+from flask import Response, jsonify
+
+from realtime.forecasts import Forecast, State, Trendline
+from server.api.blueprint import resource
+from server.auth.guard import current_user, right
+from server.models.plant import Tag, TagLimit
+from server.services import services
+from server.store import assets, forecasts, limits
+from server.timestamps import from_ms, rfc3339
+
+blueprint = resource("forecasts", "Time to limit")
+
+
+class LimitForecast(ma.Schema):
+    """One limit. The three times are set only where `state` is `expected`: if it goes on like this, nine of ten times in the band."""
+
+    limit = ma.fields.Integer()
+    tag = ma.fields.String()
+    unit = ma.fields.String()
+    side = ma.fields.String(validate=ma.validate.OneOf(["high", "low"]))
+    value = ma.fields.Float()
+    severity = ma.fields.String()
+    state = ma.fields.String(validate=ma.validate.OneOf(list(get_args(State))))
+    expected = ma.fields.String(allow_none=True)
+    earliest = ma.fields.String(allow_none=True)
+    latest = ma.fields.String(allow_none=True)
+    level = ma.fields.Float(allow_none=True, metadata={"description": "of the trend, at its newest hour"})
+    per_day = ma.fields.Float(allow_none=True, metadata={"description": "what the trend gains a day"})
+    span_days = ma.fields.Float(allow_none=True, metadata={"description": "how far back the trend was taken"})
+    levels = ma.fields.Integer(metadata={"description": "means that the trend stands on"})
+
+
+class Forecasts(ma.Schema):
+    """A forecast a limit, judged now."""
+
+    judged_at = ma.fields.String()
+    forecasts = ma.fields.List(ma.fields.Nested(LimitForecast))
+
+
+@blueprint.route("/tags/<id:tag_id>/forecast")
+@blueprint.response(200, Forecasts)
+@right("readings.read")
+def get_tag_forecast(tag_id: int) -> Response:
+    """Time to each limit of a tag, from hourly means of the last 30, 7 and 1 days (since its calibration), with a 90 % band."""
+    at = services()
+    now = at.clock()
+    with at.database.transaction() as session:
+        limited = forecasts.limits_of(session, [limits.get_tag(session, tag_id, current_user())])
+    return jsonify(judged_at=rfc3339(now), forecasts=_told(limited, now))
+
+
+@blueprint.route("/assets/<string(maxlength=64):code>/forecast")
+@blueprint.response(200, Forecasts)
+@right("readings.read")
+def get_asset_forecast(code: str) -> Response:
+    """The same for the limits of the asset's tags (the first 50 that have any), soonest first."""
+    at = services()
+    now = at.clock()
+    with at.database.transaction() as session:
+        asset = assets.get_asset(session, code, current_user())
+        limited = forecasts.limits_of(session, forecasts.limited_tags(session, asset))
+    told = sorted(_told(limited, now), key=lambda one: (one["expected"] is None, one["expected"] or ""))
+    return jsonify(judged_at=rfc3339(now), forecasts=told)
+
+
+def _told(limited: forecasts.Limited, now: datetime) -> list[dict[str, Any]]:
+    with services().database.raw() as connection:
+        return [_body(*one) for one in forecasts.forecasts(connection, limited, now)]
+
+
+def _body(row: TagLimit, tag: Tag, found: Forecast, line: Trendline | None) -> dict[str, Any]:
+    moments = {name: None if (t := getattr(found, name)) is None else rfc3339(from_ms(t)) for name in ("expected", "earliest", "latest")}
+    trend: dict[str, Any] = {"level": None, "per_day": None, "span_days": None, "levels": 0}
+    if line is not None:
+        trend = {"level": line.level, "per_day": 24 * line.slope, "span_days": line.span_ms / forecasts.DAY_MS, "levels": line.points}
+    own = {"limit": row.id, "tag": tag.name, "unit": tag.unit, "side": row.side, "value": row.value, "severity": row.severity}
+    return {**own, "state": found.state, **moments, **trend}
