@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask_babel import lazy_gettext as _
 
 from web.records.spec import Act, Download, Field, Panel, Records
+from web.records.words import LINKS, QUALITIES, REASONS
 
 KINDS = (
     ("s7", "Siemens S7"),
@@ -42,11 +43,12 @@ _TAGS = Panel(
         Field(name="tag", label=_("Tag"), kind="code"),
         Field(name="value", label=_("Value"), kind="number"),
         Field(name="unit", label=_("Unit"), kind="code"),
-        Field(name="quality", label=_("Quality"), kind="word"),
-        Field(name="reason", label=_("Reason"), kind="word"),
+        Field(name="quality", label=_("Quality"), kind="choice", choices=QUALITIES),
+        Field(name="reason", label=_("Reason"), kind="choice", choices=REASONS),
         Field(name="age_ms", label=_("Age"), kind="integer", unit="ms"),
         Field(name="group", label=_("Group"), kind="code"),
         Field(name="address", label=_("Address"), kind="code"),
+        Field(name="trouble", label=_("What to do")),
     ),
     none=_("No tags yet: import a list, or add tags one by one."),
 )
@@ -86,8 +88,8 @@ _READ = (
     Field(name="ok", label=_("Read"), kind="flag"),
     Field(name="value", label=_("Value"), kind="number"),
     Field(name="raw", label=_("Raw value"), kind="number"),
-    Field(name="quality", label=_("Quality"), kind="word"),
-    Field(name="reason", label=_("Reason"), kind="word"),
+    Field(name="quality", label=_("Quality"), kind="choice", choices=QUALITIES),
+    Field(name="reason", label=_("Reason"), kind="choice", choices=REASONS),
     Field(name="round_trip_ms", label=_("Round trip"), kind="number", unit="ms"),
     Field(name="detail", label=_("What happened"), kind="long"),
     Field(name="remedy", label=_("What to do"), kind="long"),
@@ -149,15 +151,16 @@ SOURCES = Records(
     group="system",
     read="sources.write",
     write="sources.write",
-    sorts=("name", "kind", "state"),
+    sorts=("name", "kind"),
     deletes=True,
     columns=(
         Field(name="name", label=_("Source"), kind="code"),
         Field(name="kind", label=_("Protocol"), kind="choice", choices=KINDS),
-        Field(name="state", label=_("State"), kind="word"),
+        Field(name="state", label=_("State"), kind="choice", choices=LINKS),
         Field(name="state_since", label=_("Since"), kind="moment"),
         Field(name="tags", label=_("Tags"), kind="integer"),
-        Field(name="enabled", label=_("On"), kind="flag"),
+        Field(name="not_good", label=_("Not good"), kind="integer"),
+        Field(name="rate", label=_("Readings"), kind="number", unit="/s"),
         Field(name="detail", label=_("What happened")),
     ),
     first=(
@@ -167,8 +170,13 @@ SOURCES = Records(
     fields=(*_CONFIG, Field(name="enabled", label=_("On"), kind="flag", default=True)),
     read_only=(
         Field(name="kind", label=_("Protocol"), kind="choice", choices=KINDS),
-        Field(name="state", label=_("State"), kind="word"),
+        Field(name="state", label=_("State"), kind="choice", choices=LINKS),
         Field(name="state_since", label=_("Since"), kind="moment"),
+        Field(name="not_good", label=_("Tags not good"), kind="integer"),
+        Field(name="rate", label=_("Readings"), kind="number", unit="/s"),
+        Field(name="lag_ms", label=_("Newest reading"), kind="integer", unit="ms"),
+        Field(name="overruns", label=_("Polls that took too long"), kind="integer"),
+        Field(name="reconnects", label=_("Reconnected"), kind="integer"),
         Field(name="detail", label=_("What happened"), kind="long"),
     ),
     filters=(Field(name="kind", label=_("Protocol"), kind="choice", choices=KINDS),),

@@ -21,10 +21,11 @@ QUARANTINE = Records(
     columns=(
         Field(name="t", label=_("Time"), kind="moment"),
         Field(name="source", label=_("Source"), kind="code"),
-        Field(name="reason", label=_("Reason"), kind="word"),
+        Field(name="reason", label=_("Reason"), kind="code"),
         Field(name="topic", label=_("Topic or tag"), kind="code"),
         Field(name="sample", label=_("Sample"), kind="code"),
     ),
+    filters=(Field(name="source", label=_("Source"), kind="code"), Field(name="reason", label=_("Reason"), kind="code")),
     read_only=(
         Field(name="t", label=_("Time"), kind="moment"),
         Field(name="source", label=_("Source"), kind="code"),

@@ -29,6 +29,26 @@ REVIEWED = (
     ("decision", _("Decision")),
     ("measurement", _("Measurement")),
 )
+LINKS = (
+    ("connecting", _("Connecting")),
+    ("live", _("Live")),
+    ("retrying", _("Retrying")),
+    ("lost", _("Lost")),
+    ("off", _("Switched off")),
+    ("no_collector", _("No collector runs")),
+    ("unknown", _("Unknown")),
+)
+QUALITIES = (("good", _("Good")), ("uncertain", _("Uncertain")), ("bad", _("Bad")), ("none", _("No value yet")))
+REASONS = (
+    ("none", "—"),
+    ("comm", _("Link is down")),
+    ("config", _("Wrong address")),
+    ("device", _("Device says so")),
+    ("range", _("Out of range")),
+    ("stale", _("Last known value")),
+    ("clock", _("Clock is wrong")),
+    ("never", _("Not heard yet")),
+)
 TOKENS = (("ingest", _("Device that posts readings")), ("paired", _("Paired glasses or phone")), ("api", _("API key")))
 LANGUAGES = (("en", _("English")), ("fr", _("French")), ("ar", _("Arabic")))
 INTERVAL_STEPS = (

@@ -1,7 +1,7 @@
 // @ts-check
 // One value of a record as it is read: numbers with their unit, times, words of choices, links to other things.
 import { code, h, icon } from "../dom.js";
-import { number, sentence } from "../format.js";
+import { duration, number, sentence } from "../format.js";
 import { _, language } from "../words.js";
 import { recurrence } from "./recurrence.js";
 import { at, fillPath, spec } from "./spec.js";
@@ -48,7 +48,7 @@ const worded = (value) => sentence(String(value).replaceAll("_", " "));
 /** @type {Record<string, (field: Field, value: any, row: any) => import("./../dom.js").Child>} */
 const SHOW = {
   number: (field, value) => quantity(figure(field.signless ? Math.abs(value) : value), field.unit),
-  integer: (field, value) => quantity(number(value, 0), field.unit),
+  integer: (field, value) => whole(field, value),
   money: (_field, value, row) => quantity(number(value, 2), row?.currency || spec.currency),
   date: (_field, value) => day(value),
   moment: (_field, value) => instant(value),
@@ -62,6 +62,12 @@ const SHOW = {
   picks: (field, value) => (field.choices || []).filter(([key]) => value.includes(Number(key))).map(([, word]) => word).join(", "),
   long: (_field, value) => h("span", { class: "long" }, String(value)),
 };
+
+/** A port is a name, without gaps; milliseconds beyond ten seconds are read as a span. @param {Field} field @param {number} value */
+function whole(field, value) {
+  if (field.name.endsWith("port")) return code(String(value));
+  return field.unit === "ms" && value >= 10_000 ? duration(value) : quantity(number(value, 0), field.unit);
+}
 
 /** @param {string} figures @param {string} [unit] */
 function quantity(figures, unit) {
