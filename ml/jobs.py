@@ -12,7 +12,7 @@ from realtime.supervise import configure_logging
 
 QUEUE = "ml"
 # What may run here, by dotted name: whoever reaches Redis could queue any name.
-JOBS = frozenset({"ml.training.train_asset", "ml.baseline_check.check_baseline", "ml.replay.replay_asset"})
+JOBS = frozenset({"ml.training.train_asset", "ml.baseline_check.check_baseline", "ml.replay.replay_asset", "ml.tuning.tune_tag"})
 
 log = logging.getLogger("ml.jobs")
 

@@ -17,6 +17,7 @@ class JobRow:
 TRAIN = "ml.train"
 CHECK_BASELINE = "ml.check_baseline"
 REPLAY = "ml.replay"
+TUNE = "ml.tune"
 
 JOBS: dict[str, JobRow] = {
     "report.run": JobRow("server", "server.reports.jobs.run"),
@@ -28,6 +29,7 @@ JOBS: dict[str, JobRow] = {
     CHECK_BASELINE: JobRow("ml", "ml.baseline_check.check_baseline", ("asset", "baseline", "start", "end")),
     TRAIN: JobRow("ml", "ml.training.train_asset", ("asset", "version")),
     REPLAY: JobRow("ml", "ml.replay.replay_asset", ("asset", "start", "end", "proposal")),
+    TUNE: JobRow("ml", "ml.tuning.tune_tag", ("asset", "tag", "code", "target", "cases")),
 }
 
 SERVER_FUNCTIONS = frozenset(row.function for row in JOBS.values() if row.queue == "server")

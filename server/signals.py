@@ -16,7 +16,7 @@ from server.models.jobs import BackgroundJob
 from server.models.plant import Asset, Source, Tag
 from server.rules.asset import Operating
 from server.rules.wording import Subject
-from server.store import assets, background, baselines, discovered, fault_codes, model_states, replays, training
+from server.store import assets, background, baselines, discovered, fault_codes, model_states, replays, training, tuning
 from server.store.actor import SYSTEM
 from server.store.conditions import Condition
 from server.store.outbox import Draft, emit
@@ -173,6 +173,8 @@ def _progress(session: Session, signal: Signal, _now: datetime, _proof_s: float)
         baselines.finish(session, job, signal.data["baseline"], at)
     if "replay" in signal.data:
         replays.finish(session, job, signal.data["replay"], at)
+    if "tuning" in signal.data:
+        tuning.finish(session, job, signal.data["tuning"], at)
 
 
 def _model_state(session: Session, signal: Signal, now: datetime, proof_s: float) -> None:

@@ -28,6 +28,7 @@ from server.store import (
     plan_orders,
     report_schedules,
     standstill,
+    tuning,
     usage,
     warranties,
 )
@@ -51,6 +52,7 @@ TASKS: tuple[Task, ...] = (
     Task("fault stories", 2, fault_story.tell_stories),
     Task("diagnoses", 2, diagnosing.diagnose),
     Task("health", 30, health_follow.follow_time),
+    Task("thresholds from verdicts", 300, tuning.look),
     Task("reorder proposals", 6 * 3600, usage.propose_everywhere),
     Task("downtime", 1, standstill.follow),
     Task("meters", 60, meter_counts.count),

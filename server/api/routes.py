@@ -93,6 +93,7 @@ RESOURCES = (
     "taxonomy",
     "teams",
     "tokens",
+    "tuning_proposals",
     "users",
     "work_orders",
 )

@@ -12,6 +12,7 @@ from web.records import (
     interventions,
     live,
     meters,
+    models,
     operations,
     order_templates,
     orders,
@@ -29,6 +30,7 @@ from web.records import (
     requests,
     stores,
     taxonomy,
+    tuning,
 )
 from web.records.spec import Records
 
@@ -38,8 +40,10 @@ RECORDS: tuple[Records, ...] = (
     *classes.RECORDS,
     *figures.RECORDS,
     *replays.RECORDS,
+    *tuning.RECORDS,
     *instruments.RECORDS,
     *live.RECORDS,
+    *models.RECORDS,
     *plant_sources.RECORDS,
     *refused.RECORDS,
     *operations.RECORDS,

@@ -15,10 +15,12 @@ from realtime.events import Signal, SignalName
 from server.models.alerts import AlertRecord
 from server.models.audit import AuditLog
 from server.models.jobs import BackgroundJob
+from server.models.tuning import TuningProposal
 from server.models.work import WorkOrder
 from server.services import Services
 from server.signals import fold_signal
 from server.store import snapshot
+from server.store.limits import COLUMNS
 from server.timestamps import to_ms
 from tests.server.api.conftest import LogIn, Plant
 
@@ -233,3 +235,32 @@ def test_a_refusal_is_the_jobs_message_and_others_may_only_look(
     with services.database.transaction() as session:
         session.get_one(BackgroundJob, asked.json["id"]).site_id = plant.other_site
     assert client.get(address, headers=headers).status_code == 404
+
+
+def test_proposed_thresholds_are_listed_and_decided_with_a_reason(
+    client: FlaskClient, services: Services, plant: Plant, bearer: LogIn
+) -> None:
+    headers = bearer("manager")
+    row = limit(client, plant, headers)
+    stands = client.get(f"/api/tags/{plant.tag_id}/limits/{row}", headers=headers).json
+    before = {name: stands[name] for name in COLUMNS}
+    change = {"kind": "limit", "tag": plant.tag_id, "name": plant.tag, "limit": row, "before": before, "after": {**before, "value": 9.0}}
+    with services.database.transaction() as session:
+        for _ in range(2):
+            base = {"site_id": plant.site, "asset_id": plant.asset_id, "tag_id": plant.tag_id, "code": "high", "created_at": END}
+            session.add(TuningProposal(**base, change=change, evidence={"false": 2, "true": 0, "days": 90}))
+
+    listed = client.get("/api/tuning-proposals?state=open", headers=bearer("technician")).json["items"]
+    paths = [f"/api/tuning-proposals/{one['id']}" for one in listed]
+    refused = [
+        client.post(f"{paths[0]}/accept", json={"reason": "x"}, headers=bearer("technician")).status_code,
+        client.post(f"{paths[0]}/accept", json={}, headers=headers).status_code,
+        client.post("/api/tuning-proposals/999999/accept", json={"reason": "x"}, headers=headers).status_code,
+    ]
+    dismissed = client.post(f"{paths[0]}/dismiss", json={"reason": "not yet"}, headers=headers)
+    accepted = client.post(f"{paths[1]}/accept", json={"reason": "two false ones"}, headers=headers)
+
+    assert [one["name"] for one in listed] == [f"{plant.tag} high 8: value 8 → 9"] * 2
+    assert (refused, dismissed.json["state"], accepted.json["state"]) == ([403, 422, 404], "dismissed", "accepted")
+    assert client.get(paths[1], headers=headers).json["reason"] == "two false ones"
+    assert client.get(f"/api/tags/{plant.tag_id}/limits/{row}", headers=headers).json["value"] == 9.0
