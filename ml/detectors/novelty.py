@@ -49,6 +49,7 @@ class Novelty(PerTag):
         self.active, self.quiet, self.kind = np.zeros(n, bool), np.zeros(n, np.int64), np.zeros(n, np.int64)
         self.onset, self.held = np.zeros(n, np.int64), np.zeros(n)
         self.made_t = np.full(n, NEVER, np.int64)
+        self.ready = np.zeros(n, bool)  # chosen, and has learned
         self.calibrated_t = np.array([tag.calibrated_at or 0 for tag in channels.tags], np.int64)
 
     def learn(self, history: History) -> Learned:
@@ -92,6 +93,7 @@ class Novelty(PerTag):
         for name in Memory.STATE:
             getattr(self.memory, name)[self.row[s]] = learned[name][at]
         self.made_t[s], self.broken[s], self.active[s], self.quiet[s] = made[at], True, False, 0
+        self.ready[s] = True
 
     def export(self) -> State:
         """Both: what a tag's cell holds and what the tag remembers."""
@@ -106,36 +108,39 @@ class Novelty(PerTag):
         calibrated = np.flatnonzero((self.calibrated_t != now) & (self.row >= 0))
         self.calibrated_t = now
         self.memory.forget(self.row[calibrated])
-        self.active[calibrated], self.broken[calibrated], self.block[calibrated] = False, True, NEVER
+        self.active[calibrated] = False
+        self._cut(calibrated)
+        self.ready[self.row >= 0] = np.isfinite(self.memory.mean)
+        self.made_t[~self.ready] = NEVER  # chosen again after a while without: it learns its baseline once more
 
     def score(self, chunk: Chunk) -> Score | None:
         """Every tag that a reading has given a whole cell."""
         if not self.memory.keys:
             return None
-        row = self.row[chunk.slots]
-        chunk = chunk.only((row >= 0) & np.isfinite(self.memory.mean[row]))
-        if not len(chunk):
-            return None
+        chunk = chunk.only(self.ready[chunk.slots])
         s = chunk.slots
-        self.broken[s] |= chunk.fresh
-        whole = self.whole[s]
-        if whole.all():
-            return self._judge(s, chunk.v, chunk.t, chunk.t)
-        done = np.flatnonzero(whole)
-        closed, means, began = self._block(chunk.only(~whole))
-        slots, cells = np.concatenate([s[done], closed]), np.concatenate([chunk.v[done], means])
-        if not len(slots):
+        if not len(s):
             return None
-        return self._judge(slots, cells, np.concatenate([chunk.t[done], began]), np.concatenate([chunk.t[done], began + self.block_ms]))
+        if chunk.fresh.any():
+            self._cut(s[chunk.fresh])
+        whole = self.whole[s]
+        if not whole.any():
+            closed, means, began = self._block(chunk)
+            return self._judge(closed, means, began, began + self.block_ms) if len(closed) else None
+        now = chunk.only(whole)
+        closed, means, began = self._block(chunk.only(~whole))
+        slots, cells = np.concatenate([now.slots, closed]), np.concatenate([now.v, means])
+        return self._judge(slots, cells, np.concatenate([now.t, began]), np.concatenate([now.t, began + self.block_ms]))
+
+    def _cut(self, s: Ints) -> None:
+        """Half a cell says nothing, and what comes does not follow on what was."""
+        self.sum[s], self.count[s], self.block[s], self.broken[s] = 0.0, 0, NEVER, True
 
     def _block(self, chunk: Chunk) -> tuple[Ints, Floats, Ints]:
         """Add readings; slots, means and beginnings (ms UTC) of the cells that they close."""
         s, block = chunk.slots, chunk.t // self.block_ms
-        cut = s[chunk.fresh]
-        self.sum[cut], self.count[cut], self.block[cut] = 0.0, 0, NEVER  # half a cell says nothing
         moved = block > self.block[s]
-        closed = s[:0]
-        means, began = np.zeros(0), s[:0]
+        closed, means, began = s[:0], np.zeros(0), s[:0]
         if moved.any():
             old = s[moved]
             closed = old[(self.block[old] != NEVER) & (self.count[old] >= self.least[old])]
