@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 ONE_DAY = timedelta(days=1)
+IN_TIME = attrgetter("start", "end")
 SHIFT_WITHIN = 31  # days that a due date is moved at most to find a day with production
 
 
@@ -56,7 +58,7 @@ ALWAYS = Pattern(always=True)
 def merged(spans: Iterable[Span]) -> list[Span]:
     """The same time as ascending spans that neither touch nor overlap; empty ones are gone."""
     joined: list[Span] = []
-    for span in sorted(span for span in spans if span.end > span.start):
+    for span in sorted((span for span in spans if span.end > span.start), key=IN_TIME):
         if joined and span.start <= joined[-1].end:
             joined[-1] = Span(joined[-1].start, max(joined[-1].end, span.end))
         else:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 
 from server.rules.calendar import Span, common, merged, seconds
 from server.rules.downtime import Category
@@ -33,12 +34,22 @@ class Stop:
     begins: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MachineTime:
     """One machine in one period: planned production of which its state was known, and its stops."""
 
     planned: Sequence[Span]
     stops: Sequence[Stop]
+
+    @cached_property
+    def planned_s(self) -> float:
+        """Seconds of planned production."""
+        return seconds(self.planned)
+
+    @cached_property
+    def down_s(self) -> float:
+        """Seconds of it in which the machine stood, whatever for."""
+        return seconds(common(self.planned, down_spans(self.stops))) if self.stops else 0.0
 
 
 def down_spans(stops: Iterable[Stop], *categories: Category) -> list[Span]:
@@ -48,12 +59,12 @@ def down_spans(stops: Iterable[Stop], *categories: Category) -> list[Span]:
 
 def planned_s(machines: Iterable[MachineTime]) -> float:
     """Seconds of planned production, added up over machines."""
-    return sum(seconds(machine.planned) for machine in machines)
+    return sum(machine.planned_s for machine in machines)
 
 
 def down_in_planned_s(machines: Iterable[MachineTime]) -> float:
     """Seconds that machines stood within planned production, whatever for."""
-    return sum(seconds(common(machine.planned, down_spans(machine.stops))) for machine in machines)
+    return sum(machine.down_s for machine in machines)
 
 
 def availability(machines: Sequence[MachineTime]) -> Figure:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, literal, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ARRAY, ColumnElement, any_, func, literal, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from server.models.downtime import Downtime, DowntimeReason
 from server.models.interventions import FaultTerm, Intervention
@@ -21,7 +21,7 @@ from server.models.plant import Area, Asset, OperatingPeriod
 from server.models.work import WorkOrder
 from server.rules.asset import Operating
 from server.rules.calendar import Pattern, Span, common, merged, planned, without
-from server.rules.downtime import Category, Stretch, money
+from server.rules.downtime import CENT, Category, money
 from server.rules.kpi import MachineTime, Stop
 from server.rules.roles import Role
 from server.rules.work_order import UNVERIFIED, OrderState
@@ -29,7 +29,7 @@ from server.store.calendars import SiteTime, site_time
 from server.store.plan_orders import SKIPPED
 
 UNDONE = tuple(str(state) for state in UNVERIFIED - {OrderState.COMPLETED})
-NO_TIME = timedelta(0)
+Period = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,9 @@ class Facts:
     orders: list[Any] = field(default_factory=list)
     occurrences: list[Any] = field(default_factory=list)
     costs: list[Any] = field(default_factory=list)
-    timed: dict[tuple[datetime, datetime], list[MachineTime]] = field(default_factory=dict)  # several figures are made of the same
+    timed: dict[Period, list[MachineTime]] = field(default_factory=dict)  # several figures are made of the same
+    stood: dict[Period, list[tuple[Any, float]]] = field(default_factory=dict)
+    spent: dict[Period, dict[str, Decimal]] = field(default_factory=dict)
 
     @property
     def technicians(self) -> int:
@@ -88,16 +90,33 @@ class Facts:
             found.append(MachineTime(common(plans[id(pattern)], seen), ours))
         return found
 
-    def stretches(self, *categories: Category) -> list[Stretch]:
-        """Own stretches of these categories, of all without any named."""
-        return [Stretch(row.started_at, row.ended_at) for row in self.downs if not categories or row.category in categories]
+    def down(self, start: datetime, end: datetime) -> list[tuple[Any, float]]:
+        """Own stretches that touch [start, end), each with its seconds in it."""
+        if (start, end) not in self.stood:
+            until = min(end, self.now)
+            touching = (row for row in self.downs if row.started_at < until and (row.ended_at is None or row.ended_at > start))
+            lengths = ((row, min(row.ended_at or until, until) - max(row.started_at, start)) for row in touching)
+            self.stood[start, end] = [(row, max(length.total_seconds(), 0.0)) for row, length in lengths]
+        return self.stood[start, end]
 
     def downtime_cost(self, start: datetime, end: datetime) -> Decimal:
         """Money of what was not planned: seconds in [start, end) x the machine's rate."""
-        end = min(end, self.now)
-        rows = [row for row in self.downs if row.category != Category.PLANNED]
-        spans = ((row, min(row.ended_at or self.now, end) - max(row.started_at, start)) for row in rows)
-        return sum((money(length.total_seconds(), row.machine_rate) for row, length in spans if length > NO_TIME), Decimal("0.00"))
+        return self._spent(start, end)["downtime"]
+
+    def cost(self, kind: str, start: datetime, end: datetime) -> Decimal:
+        """Money of one kind, labour or parts, in [start, end)."""
+        return self._spent(start, end)[kind]
+
+    def _spent(self, start: datetime, end: datetime) -> dict[str, Decimal]:
+        if (start, end) not in self.spent:
+            paid = [row for row in self.down(start, end) if row[0].category != Category.PLANNED and row[0].machine_rate is not None]
+            stood = sum((money(length, row.machine_rate) for row, length in paid), Decimal("0.00"))
+            sums = {"labour": Decimal(0), "parts": Decimal(0)}
+            for kind, at, amount in self.costs:
+                if start <= at < end:
+                    sums[kind] += amount
+            self.spent[start, end] = {"downtime": stood, **{kind: amount.quantize(CENT) for kind, amount in sums.items()}}
+        return self.spent[start, end]
 
 
 def load(session: Session, scope: Scope, now: datetime) -> Facts:
@@ -128,9 +147,9 @@ def _known(session: Session, ids: Collection[int], scope: Scope, now: datetime) 
     earliest = select(func.min(OperatingPeriod.started_at)).where(OperatingPeriod.asset_id == Asset.id).scalar_subquery()
     nothing = literal(None, OperatingPeriod.ended_at.type)
     first = select(Asset.id.label("asset_id"), earliest.label("started_at"), nothing.label("ended_at"), literal(True).label("first"))
-    first = first.where(Asset.id.in_(ids))
+    first = first.where(among(Asset.id, ids))
     lost = select(OperatingPeriod.asset_id, OperatingPeriod.started_at, OperatingPeriod.ended_at, literal(False))
-    lost = lost.where(OperatingPeriod.asset_id.in_(ids), OperatingPeriod.operating == str(Operating.UNKNOWN))
+    lost = lost.where(among(OperatingPeriod.asset_id, ids), OperatingPeriod.operating == str(Operating.UNKNOWN))
     lost = lost.where(OperatingPeriod.started_at < scope.end, OperatingPeriod.ended_at.is_(None) | (OperatingPeriod.ended_at > scope.start))
     begun: dict[int, datetime | None] = {}
     unknown: dict[int, list[Span]] = {}
@@ -155,7 +174,7 @@ def own_downtime(session: Session, ids: Collection[int] | None, start: datetime,
     query = query.outerjoin(DowntimeReason, DowntimeReason.id == Downtime.reason_id)
     query = query.where(Downtime.cause_id.is_(None), Downtime.deleted_at.is_(None), Downtime.started_at < end)
     query = query.where(Downtime.ended_at.is_(None) | (Downtime.ended_at > start))
-    query = query.where(Downtime.asset_id.in_(ids)) if ids is not None else query.where(Downtime.site_id == site_id)
+    query = query.where(among(Downtime.asset_id, ids)) if ids is not None else query.where(Downtime.site_id == site_id)
     return list(session.execute(query.order_by(Downtime.started_at, Downtime.id)))
 
 
@@ -165,10 +184,15 @@ def order_rows(session: Session, condition: Any) -> list[Any]:
     return list(session.execute(select(*columns, WorkOrder.asset_id).where(condition)))
 
 
+def among(column: InstrumentedAttribute[Any], ids: Collection[int]) -> ColumnElement[bool]:
+    """Rows of these: one parameter however many there are, where IN takes one each."""
+    return column == any_(literal(list(ids), ARRAY(column.type)))
+
+
 def of_orders(ids: Collection[int], scope: Scope) -> ColumnElement[bool]:
     """Orders of the part; of the whole site they are found by the site, which its indexes lead with."""
     whole = scope.area is None and scope.asset is None
-    return WorkOrder.site_id == scope.site_id if whole else WorkOrder.asset_id.in_(ids)
+    return WorkOrder.site_id == scope.site_id if whole else among(WorkOrder.asset_id, ids)
 
 
 def _orders(session: Session, ids: Collection[int], scope: Scope) -> list[Any]:
@@ -178,7 +202,7 @@ def _orders(session: Session, ids: Collection[int], scope: Scope) -> list[Any]:
 
 def _occurrences(session: Session, ids: Collection[int], scope: Scope) -> list[Any]:
     columns = (PmOccurrence.earliest, PmOccurrence.latest, PmOccurrence.done_at, PmOccurrence.state)
-    query = select(*columns).where(PmOccurrence.asset_id.in_(ids), PmOccurrence.latest.between(scope.start, scope.end))
+    query = select(*columns).where(among(PmOccurrence.asset_id, ids), PmOccurrence.latest.between(scope.start, scope.end))
     return list(session.execute(query.where(PmOccurrence.state != SKIPPED)))
 
 
@@ -192,9 +216,3 @@ def _costs(session: Session, ids: Collection[int], scope: Scope) -> list[Any]:
     both = (query.where(of_orders(ids, scope), span) for query, span in zip((labour, used), spans, strict=True))
     first, second = both
     return list(session.execute(first.union_all(second)).all())
-
-
-def total(rows: Iterable[Any], kind: str, start: datetime, end: datetime) -> Decimal:
-    """Money of one kind in [start, end)."""
-    amounts = (Decimal(row.amount) for row in rows if row.kind == kind and start <= row.at < end)
-    return sum(amounts, Decimal(0)).quantize(Decimal("0.01"))

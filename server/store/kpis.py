@@ -17,7 +17,7 @@ from server.errors import Invalid, NotFound
 from server.models.work import WorkOrder
 from server.rules import kpi
 from server.rules.calendar import moment
-from server.rules.downtime import Category, total_s
+from server.rules.downtime import Category
 from server.rules.kpi import Figure
 from server.rules.order_types import OrderType
 from server.rules.work_order import OrderState
@@ -37,10 +37,8 @@ def _downtime(facts: Facts, start: datetime, end: datetime) -> Figure:
 
 def downtime_s(facts: Facts, start: datetime, end: datetime, *categories: Category) -> Figure:
     """Seconds that machines stood for a reason of their own, added up over machines."""
-    rows = facts.stretches(*categories)
-    until = min(end, facts.now)
-    touching = sum(row.start < until and (row.end is None or row.end > start) for row in rows)
-    return Figure(round(total_s(rows, start, until), 1), touching)
+    lengths = [length for row, length in facts.down(start, end) if not categories or row.category in categories]
+    return Figure(round(sum(lengths), 1), len(lengths))
 
 
 def _failures(facts: Facts, start: datetime, end: datetime) -> Figure:
@@ -83,8 +81,7 @@ def _backlog(facts: Facts, _start: datetime, _end: datetime) -> Figure:
 
 def cost(facts: Facts, start: datetime, end: datetime) -> kpi.Cost:
     """Labour, parts and downtime of the span."""
-    labour, parts = (kpi_facts.total(facts.costs, kind, start, end) for kind in ("labour", "parts"))
-    return kpi.Cost(labour, parts, facts.downtime_cost(start, end))
+    return kpi.Cost(facts.cost("labour", start, end), facts.cost("parts", start, end), facts.downtime_cost(start, end))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +110,8 @@ KPIS: dict[str, Kpi] = {
         Kpi("schedule_compliance", "%", "Schedule compliance", lambda f, a, b: schedule_compliance(f.orders, a, b)),
         Kpi("planned_ratio", "%", "Planned work", _planned_ratio),
         Kpi("backlog_weeks", "weeks", "Backlog", _backlog, is_series=False),
-        Kpi("labour_cost", "money", "Labour cost", lambda f, a, b: Figure(float(kpi_facts.total(f.costs, "labour", a, b)), 0)),
-        Kpi("parts_cost", "money", "Parts cost", lambda f, a, b: Figure(float(kpi_facts.total(f.costs, "parts", a, b)), 0)),
+        Kpi("labour_cost", "money", "Labour cost", lambda f, a, b: Figure(float(f.cost("labour", a, b)), 0)),
+        Kpi("parts_cost", "money", "Parts cost", lambda f, a, b: Figure(float(f.cost("parts", a, b)), 0)),
         Kpi("downtime_cost", "money", "Downtime cost", lambda f, a, b: Figure(float(f.downtime_cost(a, b)), 0)),
         Kpi("total_cost", "money", "Maintenance cost", lambda f, a, b: Figure(float(cost(f, a, b).total), 0)),
     )
@@ -170,10 +167,8 @@ def _body(row: Kpi, figure: Figure) -> dict[str, Any]:
 
 def _grouped(facts: Facts, start: datetime, end: datetime, key: Callable[[Any], str]) -> list[dict[str, Any]]:
     """Downtime by a key, the most first; `unplanned_s` is part of it."""
-    until = min(end, facts.now)
     sums: dict[str, list[float]] = {}
-    for row in facts.downs:
-        length = (min(row.ended_at or facts.now, until) - max(row.started_at, start)).total_seconds()
+    for row, length in facts.down(start, end):
         if length > 0:
             entry = sums.setdefault(key(row), [0.0, 0.0, 0])
             entry[0] += length
