@@ -1,7 +1,8 @@
 """The alarm budget: what a finding may become by itself. A ceiling; the policy rows of a site choose below it.
 
 A plant of 500 healthy assets raises at most 6 alerts an hour in all: so only machine fault, range, stuck, source lost and
-confirmed limits may open an order alone, drift when two kinds agree, and what only a model says goes to the watch list.
+confirmed limits may open an order alone, drift when two kinds agree and it is STRONG, and what only a model says goes to the
+watch list. Measured by `python -m bench.alarm_budget`: two kinds agree on healthy wander too (they read the same signal), but weakly.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 
 from realtime.events import AlertType
 
 PRECISION_WANTED = 0.5
 VERDICTS_WANTED = 10
+STRONG = 3.0  # times its limit: where fusion calls a finding critical
 
 
 class Route(StrEnum):
@@ -32,6 +35,7 @@ class Evidence:
     detectors: frozenset[str]
     provisional: bool = False
     limit_confirmed: bool = True
+    strength: float = inf  # score / limit of its strongest finding now
     promoted: bool = False  # a person took it off the watch list
     confirmed_verdicts: int = 0  # on this alert type and asset class
     verdicts: int = 0
@@ -54,7 +58,8 @@ def route(evidence: Evidence) -> Route:
     if evidence.type is AlertType.RULE_VIOLATION:
         return Route.ORDER if evidence.limit_confirmed else Route.ALERT
     if evidence.type is AlertType.DRIFT:
-        return Route.ORDER if len(evidence.detectors) >= 2 or evidence.promoted else Route.ALERT
+        agreed = len(evidence.detectors) >= 2 and (evidence.strength >= STRONG or precision_shown(evidence))
+        return Route.ORDER if agreed or evidence.promoted else Route.ALERT
     if evidence.type is AlertType.ANOMALY:
         return Route.ORDER if evidence.promoted or precision_shown(evidence) else Route.WATCH
     return Route.ALERT

@@ -93,6 +93,7 @@ def _route(alert: Mapping[str, Any], trust: Trust) -> Route:
             frozenset(alert["detectors"]),
             provisional=alert["provisional"],
             limit_confirmed=alert["tag"] not in trust.unconfirmed,
+            strength=float(alert["peak"]),
             confirmed_verdicts=confirmed,
             verdicts=verdicts,
         )

@@ -16,7 +16,7 @@ from server.models.plant import Area, Asset, AssetClass, Instrument, Site, Sourc
 from server.models.requests import ReportLink
 from server.models.work import Team
 from server.seed.bulk import ACTOR, Bulk, Row
-from server.seed.catalogue import AREAS, KINDS, MEASURES, NAMES, Kind
+from server.seed.catalogue import AREAS, KINDS, MEASURES, NAMES, Kind, Signal
 
 SHIFTS = [
     {"name": "A", "start": "06:00", "end": "14:00"},
@@ -159,7 +159,7 @@ def _signals(bulk: Bulk, plant: Plant, assets: list[Row], source: int) -> None:
     for machine in plant.machines:
         for signal in machine.kind.signals:
             role = "running" if signal.name == "running" else None
-            span = signal.high - signal.low
+            range_low, range_high = signal_range(signal)
             tags.append(
                 {
                     "asset_id": machine.id,
@@ -170,8 +170,8 @@ def _signals(bulk: Bulk, plant: Plant, assets: list[Row], source: int) -> None:
                     "role": role,
                     "low": None if role else signal.low,
                     "high": None if role else signal.high,
-                    "range_low": None if role else round(signal.low - span, 3),
-                    "range_high": None if role else round(signal.high + span, 3),
+                    "range_low": None if role else range_low,
+                    "range_high": None if role else range_high,
                     "drift": role is None,
                     "joint": role is None,
                     "created_at": plant.start,
@@ -181,6 +181,12 @@ def _signals(bulk: Bulk, plant: Plant, assets: list[Row], source: int) -> None:
     tags = [{"id": id_, **tag} for id_, tag in zip(ids, tags, strict=True)]
     bulk.copy(Tag, tags)
     _instruments(bulk, plant, tags, {row["id"]: row for row in assets})
+
+
+def signal_range(signal: Signal) -> tuple[float, float]:
+    """What the instrument can show: a span beyond normal on both sides, and zero, where most signals of a standing machine are."""
+    span = signal.high - signal.low
+    return min(round(signal.low - span, 3), 0.0), round(signal.high + span, 3)
 
 
 def _instruments(bulk: Bulk, plant: Plant, tags: list[Row], assets: dict[int, Row]) -> None:

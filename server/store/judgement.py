@@ -55,6 +55,7 @@ def evidence_of(session: Session, alert: AlertRecord) -> Evidence:
         detectors=frozenset(finding.detector for finding in findings),
         provisional=bool(findings) and all(finding.provisional for finding in findings),
         limit_confirmed=_limit_confirmed(session, alert),
+        strength=max((one.score / one.limit for one in findings if one.alert_id == alert.id and one.limit), default=0.0),
         promoted=bool(alert.data.get("promoted_by")),
         confirmed_verdicts=confirmed,
         verdicts=total,

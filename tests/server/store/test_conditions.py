@@ -133,7 +133,7 @@ def test_another_detector_on_the_same_tag_joins_the_order(database: Database, pl
 
 
 def test_drift_opens_an_order_only_when_a_second_kind_agrees(database: Database, plant: SmallPlant) -> None:
-    drift = {"type": AlertType.DRIFT, "detector": "drift", "code": "drift_high", "key": "drift:1", "severity": Severity.WARNING}
+    drift = {"type": AlertType.DRIFT, "detector": "drift", "code": "drift_high", "key": "drift:1", "severity": Severity.CRITICAL}
     forest = {"type": AlertType.ANOMALY, "detector": "forest", "code": "pattern", "key": "forest:1", "tag": None}
     with database.transaction() as session:
         fold(session, finding(plant, **drift))
@@ -141,6 +141,8 @@ def test_drift_opens_an_order_only_when_a_second_kind_agrees(database: Database,
 
         fold(session, finding(plant, **forest))
         fold(session, finding(plant, "update", NOW_MS + 10_000, **drift))
+        assert session.scalar(select(func.count(WorkOrder.id))) == 0  # both read the same signal: weak, they may well be wrong
+        fold(session, finding(plant, "update", NOW_MS + 20_000, **drift, score=3.2))
 
         watched = {alert.type: alert.watch for alert in session.scalars(select(AlertRecord))}
         assert watched == {"drift": False, "anomaly": True}

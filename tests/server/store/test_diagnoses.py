@@ -125,6 +125,7 @@ def test_an_order_goes_to_the_crew_of_the_suspect(database: Database, plant: Sma
         diagnosing.diagnose(session, NOW + timedelta(seconds=60))
         agreeing = {**DRIFT, "key": "cusum:1", "detector": "cusum", "code": "cusum_high"}
         fold(session, finding(plant, t=NOW_MS + 70_000, **agreeing))
+        fold(session, finding(plant, "update", NOW_MS + 80_000, **{**DRIFT, "score": 9.6}))
 
         assert session.scalars(select(WorkOrder.team_id)).all() == [crew.id]
 
@@ -134,7 +135,7 @@ def test_an_order_that_nobody_has_taken_moves_when_the_triage_does(database: Dat
     with database.transaction() as session:
         crew = instrument_crew(session, plant)
         fold(session, finding(plant, **DRIFT))
-        fold(session, finding(plant, t=NOW_MS + 1000, **{**DRIFT, "key": "cusum:1", "detector": "cusum"}))
+        fold(session, finding(plant, t=NOW_MS + 1000, **{**DRIFT, "key": "cusum:1", "detector": "cusum", "score": 9.6}))
         before = session.scalars(select(WorkOrder)).one().team_id
 
         diagnosing.diagnose(session, NOW + timedelta(seconds=60))
