@@ -127,6 +127,13 @@ INSTRUMENTS = Records(
     acts=(CALIBRATE, MAINTAIN, ACCEPT, TRAIN, *imports("instruments")),
     panels=(
         Panel(
+            title=_("Health"),
+            columns=(Field(name="text", label=_("Why")), Field(name="points", label=_("Points"), kind="integer")),
+            api="/api/instruments/{id}/health",
+            inside="calculation",
+            right="assets.read",
+        ),
+        Panel(
             title=_("Calibrations"),
             columns=tuple(column for column in CALIBRATIONS.columns if column.name != "instrument.tag"),
             api="/api/instruments/{id}/calibrations",

@@ -3,6 +3,7 @@
 import { post, press } from "./api.js";
 import { figureOf, tagOf } from "./figures.js";
 import { chip, severityChip } from "./chips.js";
+import { foldedAdvice } from "./diagnosis.js";
 import { code, fill, h, icon, setText, toast } from "./dom.js";
 import { age, duration, ms, number, time } from "./format.js";
 import { now } from "./now.js";
@@ -57,6 +58,7 @@ export class AlarmRow {
       h("div", { class: "figure-box" }, this.figure, this.under),
       h("div", { class: "since" }, this.since, h("p", { class: "quiet" }, this.#ackWords())),
       h("div", { class: "acts" }, this.#acts()),
+      !alert.resolved_at && foldedAdvice(alert),
     );
     this.tick(now());
   }

@@ -2,6 +2,7 @@
 // The side of an asset's page: chips, health with its reasons, open alarms, work and the proof; and its two dialogs.
 import { ApiError, post, press } from "./api.js";
 import { maintenanceChip, operatingChip, severityChip, stateWord, typeWord } from "./chips.js";
+import { advice } from "./diagnosis.js";
 import { byId, fill, h, icon, setText, toast } from "./dom.js";
 import { duration, moment, ms } from "./format.js";
 import { now } from "./now.js";
@@ -36,7 +37,7 @@ function showHealth(health) {
   setText(byId("score"), health.score === null || health.score === undefined ? "—" : String(health.score));
   setText(byId("score-word"), health.word || _("Not known yet"));
   byId("score-bar").style.width = `${health.score || 0}%`;
-  const rows = (health.reasons || []).map((/** @type {any} */ r) => h("li", {}, h("b", {}, `\u2212${r.points}`), h("span", {}, r.cause || r.text)));
+  const rows = (health.reasons || []).map((/** @type {any} */ r) => h("li", {}, h("b", {}, `\u2212${r.points}`), h("span", {}, r.text)));
   fill(byId("reasons"), rows);
 }
 
@@ -52,6 +53,7 @@ function alarmRow(alert) {
     back ? icon("returned") : icon(alert.severity === "advisory" ? "advisory" : alert.acknowledged ? `${alert.severity}-line` : alert.severity, alert.severity === "critical" ? "crit" : alert.severity === "advisory" ? "info" : "warn"),
     h("span", {}, h("b", {}, alert.title), h("br"), h("span", { class: "quiet" }, [alert.reason, moment(alert.raised_at, now()), state].filter(Boolean).join(" · "))),
     !alert.acknowledged && rights.includes("alerts.acknowledge") && !alert.watch ? button : h("span", {}),
+    !back && advice(alert),
   );
 }
 

@@ -2,13 +2,14 @@
 // One work order in the control room: what, why, the signal, steps as they were answered, the proof and the acts.
 import { get, post, press } from "./api.js";
 import { priorityMark, stateWord } from "./chips.js";
+import { diagnosisBox } from "./diagnosis.js";
 import { byId, code, fill, h, icon, toast } from "./dom.js";
 import { duration, moment, ms, number, sentence } from "./format.js";
 import { subscribe } from "./live.js";
 import { everyTick, now } from "./now.js";
 import { OrderCard } from "./ordercard.js";
 import { proofBox } from "./proofbox.js";
-import { assets, load, onChange, orders, take } from "./store.js";
+import { alerts, assets, load, onChange, orders, take } from "./store.js";
 import { _ } from "./words.js";
 
 const key = byId("head").dataset.number || "";
@@ -22,6 +23,7 @@ let card = null;
 /** @type {any[]} */
 let steps = [];
 
+const CLOSED = new Set(["completed", "verified", "cancelled"]);
 /** @type {Record<string, () => string>} */
 const VERDICT = { confirmed: () => _("Yes, confirmed"), false: () => _("No, false alert"), something_else: () => _("Something else") };
 
@@ -83,6 +85,7 @@ function show() {
     row(_("Asset"), h("a", { class: "link", href: `/assets/${encodeURIComponent(o.asset.code)}` }, code(o.asset.code), ` ${o.asset.name}`)),
     row(_("Place"), o.asset.place),
     row(_("Why"), o.alert && [o.alert.title, o.alert.reason].filter(Boolean).join(" · ")),
+    !CLOSED.has(o.status) && row(_("What to do"), diagnosisBox(o.alert && (alerts.get(o.alert.id) || o.alert))),
     row(_("Who"), o.assigned_to?.name || _("Nobody yet")),
     row(_("Team"), o.team),
     row(_("Due"), o.due_at && moment(o.due_at, now())),
@@ -124,7 +127,8 @@ async function loadSteps() {
   showSteps();
 }
 
-onChange(() => {
+onChange((fact) => {
+  if (order && fact?.name === "alert.changed" && fact.id === order.alert?.id) show();
   const newest = order && orders.get(order.id);
   if (!newest || newest === order) return;
   const moved = newest.steps?.done !== order.steps?.done || newest.status !== order.status;

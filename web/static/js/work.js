@@ -2,6 +2,7 @@
 // One order on the phone: the value and its limit first, each danger confirmed, then START; afterwards the proof.
 import { get } from "./api.js";
 import { priorityMark } from "./chips.js";
+import { advice } from "./diagnosis.js";
 import { byId, code, fill, h, icon, setText, toast } from "./dom.js";
 import { subscribe } from "./live.js";
 import { sentence } from "./format.js";
@@ -10,7 +11,7 @@ import { everyTick, now } from "./now.js";
 import { tagOfOrder } from "./ordercard.js";
 import { proofBox } from "./proofbox.js";
 import { pressOnce, sendOnce } from "./sending.js";
-import { load, onChange, orders, take } from "./store.js";
+import { alerts, load, onChange, orders, take } from "./store.js";
 import { _ } from "./words.js";
 
 const number = document.body.dataset.number || "";
@@ -57,6 +58,7 @@ function show() {
     order.proof && !(again && order.proof.state === "reopened") && proofBox(order, now()),
     live?.element,
     !live && why && h("p", {}, why),
+    !["completed", "verified", "cancelled"].includes(order.status) && advice(order.alert && (alerts.get(order.alert.id) || order.alert)),
     open() && dangers.length > 0 && [h("h2", { class: "group" }, _("Confirm each danger")), h("div", { class: "card rows" }, dangers.map(dangerRow))],
     facts.length > 0 && h("p", { class: "facts-line" }, icon("clock"), facts.map((fact) => h("span", {}, fact))),
   );
@@ -115,7 +117,8 @@ async function reload() {
   show();
 }
 
-onChange(() => {
+onChange((fact) => {
+  if (order && fact?.name === "alert.changed" && fact.id === order.alert?.id) show();
   const newest = order && orders.get(order.id);
   if (newest && newest !== order) {
     order = newest;
