@@ -147,7 +147,7 @@ class Book:
             config_version=self.channels.version,
             code=code,
             model_version=model.version,
-            provisional=model.provisional,
+            provisional=model.provisional or (score.provisional is not None and bool(score.provisional[i])),
         )
 
     def export(self) -> dict[str, Any]:

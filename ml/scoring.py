@@ -58,7 +58,7 @@ class Score:
     value float64 (n,), in alarm at or above limit float64 (n,); active bool (n,) is the detector's decision, with its delays
     and hysteresis; code int64 (n,) indexes the detector's `codes`; slot int64 (n,) the tag to name, -1 for none; t and
     onset int64 (n,) ms UTC; reading float64 (n,) engineering units, NaN for none; severity int64 (n,) 0 advisory,
-    1 warning, 2 critical, -1 where fusion decides.
+    1 warning, 2 critical, -1 where fusion decides; provisional bool (n,): judged without anything learned, None = by its model.
     """
 
     rows: Ints
@@ -71,6 +71,7 @@ class Score:
     onset: Ints
     reading: Floats
     severity: Ints
+    provisional: Flags | None = None
 
 
 def undecided(n: int) -> Ints:

@@ -7,8 +7,9 @@ import numpy as np
 from ml.arrays import State
 from ml.channels import Channels
 from ml.detectors.cusum_interval import interval, learn_reference
+from ml.detectors.cusum_start import SelfStart
 from ml.per_tag import PerTag
-from ml.scoring import Chunk, Flags, History, Ints, Learned, Score, undecided
+from ml.scoring import Chunk, Flags, Floats, History, Ints, Learned, Score, undecided
 from realtime.events import AlertType
 from realtime.settings import Settings
 
@@ -26,7 +27,8 @@ class Cusum(PerTag):
     z = (block mean - mu) / sigma; S+ = max(0, S+ + z - k), S- = max(0, S- - z - k); in alarm at h. A block is one aggregation
     window; sigma is how far block means move when healthy, never the deviation of readings. h is `CUSUM_H`, else the one that
     gives one false alarm a tag and year, and more where the baseline itself adds up further. A calibration sets the sums to
-    zero and takes the reference anew. Warm-up: one block. Source: Page 1954, Biometrika 41; ML.md 3.6.
+    zero and takes the reference anew. A tag of which nothing was learned is judged by its own blocks since the first reading
+    (`SelfStart`), provisionally. Warm-up: one block, untaught 120. Source: Page 1954, Biometrika 41; ML.md 3.6.
     """
 
     name = "cusum"
@@ -50,6 +52,7 @@ class Cusum(PerTag):
         "new_sum",
         "new_left",
         "calibrated_t",
+        *SelfStart.STATE,
     )
 
     def __init__(self, channels: Channels, settings: Settings) -> None:
@@ -70,6 +73,10 @@ class Cusum(PerTag):
         self.active = np.zeros(n, bool)
         self.new_sum, self.new_left = np.zeros(n), np.zeros(n, np.int64)
         self.calibrated_t = np.array([tag.calibrated_at or 0 for tag in channels.tags], np.int64)
+        self.wanders = np.zeros(n, bool)  # learned: its level wanders too much to be added up
+        self.own = SelfStart(n)
+        for name in SelfStart.STATE:  # the same arrays, so that they are saved with the others
+            setattr(self, name, getattr(self.own, name))
 
     def learn(self, history: History) -> Learned:
         """Reference, spread and decision interval of each tag; NaN where there is too little or the level wanders too much."""
@@ -77,8 +84,15 @@ class Cusum(PerTag):
 
     def load(self, slots: Ints, learned: Learned) -> None:
         """Put spreads in force, and the reference of a tag that was not calibrated since and has not found its own."""
-        super().load(slots, learned)
         here = slots >= 0
+        untaught = np.isnan(self.sigma)
+        super().load(slots, learned)
+        if "wanders" in learned:
+            self.wanders[slots[here]] = learned["wanders"][here]
+        # what was added up in other units counts no more; a standing alarm ends with the next block
+        taught = np.flatnonzero(untaught & (np.isfinite(self.sigma) | self.wanders) & (self.own.held > 0))
+        self.high[taught], self.low[taught], self.active[taught] = 0.0, 0.0, False
+        self.own.forget(taught)
         if not {"mu", "level_t"} <= learned.keys():
             return
         s, since = slots[here], learned["level_t"][here]
@@ -103,10 +117,11 @@ class Cusum(PerTag):
             getattr(self, name)[slots] = 0
         self.block[slots], self.mu[slots], self.new_left[slots] = NEVER, np.nan, NEW_REFERENCE_BLOCKS
         self.active[slots] = False
+        self.own.forget(slots)
 
     def score(self, chunk: Chunk) -> Score | None:
         """The sums of every tag whose block a reading has closed."""
-        chunk = chunk.only(self.wanted[chunk.slots] & np.isfinite(self.sigma[chunk.slots]))
+        chunk = chunk.only(self.wanted[chunk.slots] & ~self.wanders[chunk.slots])
         if not len(chunk):
             return None
         s, block = chunk.slots, chunk.t // self.block_ms
@@ -124,19 +139,30 @@ class Cusum(PerTag):
     def _close(self, s: Ints, began: Ints) -> Score | None:
         """Judge whole blocks: began int64 (n,) ms UTC, when each began."""
         self.mean[s] = self.sum[s] / self.count[s]
-        ready = self._referred(s)
-        s, began = s[ready], began[ready]
+        taught = np.isfinite(self.sigma[s])
+        z = np.zeros(len(s))
+        z[~taught] = self.own.z(s[~taught], self.mean[s[~taught]])
+        ready = ~taught
+        ready[taught] = self._referred(s[taught])
+        learned = taught & ready
+        z[learned] = (self.mean[s[learned]] - self.mu[s[learned]]) / self.sigma[s[learned]]
+        s, began, z = s[ready], began[ready], z[ready]
         if not len(s):
             return None
-        z = (self.mean[s] - self.mu[s]) / self.sigma[s]
-        top = CEILING * self.h[s]
+        top = CEILING * self._interval(s)
         for sums, since, step in ((self.high, self.high_t, z - self.k), (self.low, self.low_t, -z - self.k)):
             rest = sums[s] <= 0
             since[s[rest]] = began[rest]
             sums[s] = np.clip(sums[s] + step, 0.0, top)
         self.near[s] = np.where(np.abs(z) <= 2 * self.k, self.near[s] + 1, 0)
         self._decide(s)
+        calm = s[np.isnan(self.sigma[s]) & ~self.active[s]]
+        self.own.add(calm, self.mean[calm])
         return self._said(s, began + self.block_ms)
+
+    def _interval(self, s: Ints) -> Floats:
+        """float64 (n,): h, the one of the wanted run length where none was learned."""
+        return np.where(np.isfinite(self.h[s]), self.h[s], self.least_h)
 
     def _referred(self, s: Ints) -> Flags:
         """bool (n,): has a reference to be judged by. After a calibration the block makes part of one instead."""
@@ -153,7 +179,8 @@ class Cusum(PerTag):
         ended = s[over]
         self.active[ended], self.high[ended], self.low[ended] = False, 0.0, 0.0
         falls = self.low[s] > self.high[s]
-        starts = ~self.active[s] & (np.maximum(self.high[s], self.low[s]) >= self.h[s])
+        starts = ~self.active[s] & (np.maximum(self.high[s], self.low[s]) >= self._interval(s))
+        starts &= np.isfinite(self.sigma[s]) | self.own.warm(s)
         new = s[starts]
         self.active[new] = True
         self.side[new] = falls[starts]
@@ -161,6 +188,8 @@ class Cusum(PerTag):
 
     def _said(self, s: Ints, t: Ints) -> Score:
         active = self.active[s]
-        value = np.maximum(self.high[s], self.low[s]) / self.h[s]
+        value = np.maximum(self.high[s], self.low[s]) / self._interval(s)
         value = np.where(active, np.maximum(value, 1.0), np.minimum(value, 0.999))
-        return Score(s, value, np.ones(len(s)), active, self.side[s], s, t, self.onset[s], self.mean[s], undecided(len(s)))
+        return Score(
+            s, value, np.ones(len(s)), active, self.side[s], s, t, self.onset[s], self.mean[s], undecided(len(s)), np.isnan(self.sigma[s])
+        )

@@ -40,6 +40,7 @@ def learn_reference(history: History, k: float, least_h: float) -> Learned:
     """mu, sigma, h float64 (n_tags,), NaN where nothing could be learned or the level wanders too much; level_t int64 ms UTC.
 
     A baseline shorter than a day gives nothing: what a level does by night is not known from two hours of a morning.
+    wanders bool (n_tags,): switched off for the tag.
 
     sigma is the scale of `drift` or the deviation of the baseline's own means, whichever is more.
     """
@@ -56,9 +57,10 @@ def learn_reference(history: History, k: float, least_h: float) -> Learned:
         mu[i], sigma[i] = every.mean(), max(float(scale["scale"][i]), float(every.std()))
         reached = max(_reached((part - mu[i]) / sigma[i], k) for part in (means, series.levels[:, 1]))
         h[i] = max(least_h, MARGIN * reached)
+    wanders = h > MOST_H
     far = ~(h <= MOST_H)
     mu[far], sigma[far], h[far] = np.nan, np.nan, np.nan
-    return {"mu": mu, "sigma": sigma, "h": h, "level_t": scale["level_t"]}
+    return {"mu": mu, "sigma": sigma, "h": h, "level_t": scale["level_t"], "wanders": wanders}
 
 
 def _blocks(series: Series, window_s: float) -> Floats:

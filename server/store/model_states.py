@@ -120,5 +120,5 @@ def _body(
         "confirmed": marked[0],
         "checking": marked[1],
         "under_way": "yes" if training_open or marked[1] else "no",
-        "training": None if job is None else {**background.body(job), "version": job.args["version"]},
+        "training": None if job is None else {**background.body(job), "version": job.args["version"], "steps": f"{job.done} / {job.total}"},
     }

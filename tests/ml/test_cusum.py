@@ -9,6 +9,7 @@ import pytest
 
 from ml.detectors.cusum import NEW_REFERENCE_BLOCKS, Cusum
 from ml.detectors.cusum_interval import interval, run_length
+from ml.detectors.cusum_start import WARM_BLOCKS
 from ml.scoring import Score
 from tests.ml.plant import T0, chunk, detector, engine, history, model, snapshot, tag, wander
 from tests.ml.plant import batch as readings
@@ -152,3 +153,67 @@ def test_a_posted_calibration_closes_the_finding_of_the_running_monitor() -> Non
         closed += monitor.process([readings([11], [value + wobble[i]], T0 + i * 1000)])
 
     assert [(f.detector, f.edge) for f in closed] == [("cusum", "close")]
+
+
+def blocks_of(values: np.ndarray, seed: int = 1, **environment: str) -> tuple[np.ndarray, Cusum]:
+    """(block of each tag's first alarm, -1 for none; the detector) without any training; values (blocks, tags) of block means."""
+    tags = [tag(i, period_s=60.0) for i in range(1, values.shape[1] + 1)]
+    one = detector("cusum", snapshot(*tags), **environment)
+    assert isinstance(one, Cusum)
+    first, slots = np.full(values.shape[1], -1), np.arange(values.shape[1])
+    for block, row in enumerate(values):
+        one.score(chunk(slots, row, T0 + block * BLOCK_MS))
+        first[one.active & (first < 0)] = block
+    return first, one
+
+
+def test_untaught_it_alarms_hardly_oftener_than_theory_lets_a_taught_one() -> None:
+    rng = np.random.default_rng(5)
+
+    first, one = blocks_of(rng.normal(300.0, 4.0, (400, 3000)), CUSUM_H="5")
+
+    assert 0 < (first >= 0).mean() <= 1 - np.exp(-400 / run_length(5.0, 0.5)) + 0.08  # what ten blocks of delay cost
+    assert first[first >= 0].min() >= WARM_BLOCKS
+    assert one.own.held.max() == 399
+
+
+def test_untaught_a_level_that_wanders_slowly_raises_next_to_nothing_in_a_day() -> None:
+    rng = np.random.default_rng(6)
+    values = np.zeros((1440, 400))
+    for i in range(1, 1440):
+        values[i] = 0.7 * values[i - 1] + rng.normal(0, 1, 400)
+
+    first, _ = blocks_of(values)
+
+    assert (first >= 0).sum() <= 8
+
+
+@pytest.mark.parametrize("shift", [-2.0, 2.0])
+def test_untaught_a_lasting_shift_is_found_provisionally_by_a_monitor_without_any_model(shift: float) -> None:
+    monitor = engine(snapshot(tag(11, stuck_s=1e6, period_s=30.0)))
+    rng, found = np.random.default_rng(3), []
+    for block in range(240):
+        level = 50 + rng.normal(0, 0.5) + (shift if block >= 180 else 0)
+        for i in range(2):
+            found += monitor.process([readings([11], [level], T0 + block * BLOCK_MS + i * 30_000)])
+
+    (opened,) = [f for f in found if f.edge == "open"]
+    assert (opened.detector, opened.provisional, opened.code) == ("cusum", True, "cusum_high" if shift > 0 else "cusum_low")
+    assert abs(opened.t_onset - (T0 + 180 * BLOCK_MS)) <= 3 * BLOCK_MS
+    assert opened.t <= T0 + 190 * BLOCK_MS
+
+
+def test_what_an_untaught_one_has_seen_survives_a_restart_and_ends_with_the_training() -> None:
+    first, one = blocks_of(np.random.default_rng(4).normal(50, 1, (50, 1)))
+    other = detector("cusum", snapshot(tag(1, period_s=60.0)))
+    assert isinstance(other, Cusum)
+    other.adopt(one.export())
+
+    assert first[0] == -1
+    assert (other.own.held[0], other.own.centre[0]) == (one.own.held[0], one.own.centre[0])
+    assert other.own.held[0] == 49
+
+    taught = replace(BASELINE, tags=(tag(1),))
+    other.load(np.array([0]), other.learn(taught))
+    assert np.isfinite(other.sigma[0])
+    assert other.own.held[0] == other.high[0] == other.low[0] == 0

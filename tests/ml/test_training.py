@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -93,6 +94,18 @@ def test_model_is_learned_from_the_confirmed_baseline_and_kept_signed(conn: psyc
     assert 0.01 < model.learned["drift"]["scale"][0] < values[:, 0].std()
     assert meta["windows"] > 100
     assert meta["baseline_hash"] == model.baseline_hash
+
+
+def test_settings_of_the_earlier_systems_are_kept_with_the_model(conn: psycopg2.extensions.connection, settings: Settings) -> None:
+    end = now_ms() - 60_000
+    snap = plant(17, end)
+    fill(conn, snap, end)
+
+    meta = train(conn, snap, 17, 1, replace(settings, n_estimators=20, anomaly_contamination=0.1))
+
+    model = unseal_model(load_model(conn, 17, 1) or b"", signing_key(settings))
+    assert (meta["trees"], meta["contamination"]) == (20, 0.1)
+    assert len(model.learned["forest"]["roots"]) == 20
 
 
 def test_same_history_gives_the_same_model(conn: psycopg2.extensions.connection, settings: Settings) -> None:

@@ -135,4 +135,5 @@ class Records:
     name: str = "name"  # body key that heads the detail
     link: str | None = None  # where rows lead instead of the plain detail, e.g. "/assets/{code}"
     note: Word = ""  # one sentence under the title
+    follows: tuple[str, tuple[str, ...]] | None = None  # the detail is read again every two seconds while this value is one of these
     extra: dict[str, str] = field(default_factory=dict)  # constant query parameters

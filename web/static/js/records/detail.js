@@ -11,6 +11,8 @@ import { at, fillPath, spec } from "./spec.js";
 import { nameOf, show } from "./values.js";
 
 const path = `${spec.api}/${encodeURIComponent(byId("head").dataset.key || "")}`;
+const FOLLOW_MS = 2000;
+let following = 0;
 /** @type {any} */
 let record = null;
 /** @type {string | null} */
@@ -109,6 +111,18 @@ async function load() {
   showHead();
   showFacts();
   fill(byId("panels"), ...(spec.panels || []).map((one, n) => panel(one, { record, tag: () => tag, done: load }, n)));
+  follow();
+}
+
+/** While the record changes by itself it is read again; not under a form or a question that a person has open. */
+function follow() {
+  const [name, values] = spec.follows || ["", []];
+  clearTimeout(following);
+  if (!values.includes(String(at(record, name)))) return;
+  following = setTimeout(async () => {
+    if (document.hidden || document.querySelector(".act-form form, dialog[open], #form form")) return follow();
+    await load().catch(() => follow()); // away for a moment
+  }, FOLLOW_MS);
 }
 
 async function start() {

@@ -12,7 +12,7 @@
  * @typedef {{label: string, path: string, on_list?: boolean}} Download
  * @typedef {{path: string, api: string, title: string, one: string, columns: Field[], fields?: Field[], first?: Field[], read_only?: Field[], filters?: Field[],
  *   sorts?: string[], searchable: boolean, creates: boolean, edits: boolean, deletes: boolean, panels?: Panel[], acts?: Act[],
- *   downloads?: Download[], key: string, name: string, link?: string, extra: Record<string, string>, currency: string}} Records
+ *   downloads?: Download[], key: string, name: string, link?: string, extra: Record<string, string>, currency: string, follows?: [string, string[]]}} Records
  */
 
 /** @type {Records} */

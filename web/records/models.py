@@ -1,0 +1,150 @@
+"""Plain pages of what judges each asset: its healthy intervals, its trained versions, its training under way."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext as _
+
+from web.records.spec import Act, Field, Panel, Records
+
+JUDGED_BY = (
+    ("version", _("An activated version")),
+    ("own", _("The monitor's own model of the confirmed intervals")),
+    ("provisional", _("A provisional model: watch list only")),
+)
+JOB_STATES = (("queued", _("Waiting")), ("running", _("Running")), ("done", _("Done")), ("failed", _("Failed")))
+INTERVAL_STATES = (
+    ("checking", _("Being checked")),
+    ("confirmed", _("Confirmed")),
+    ("refused", _("Refused")),
+    ("withdrawn", _("Withdrawn")),
+    ("provisional", _("Not confirmed")),
+)
+VERSION_STATES = (("active", _("Active")), ("kept", _("Kept")), ("outdated", _("Outdated")))
+YES_NO = (("yes", _("Yes")), ("no", _("No")))
+
+_CODE = Field(name="code", label=_("Code"), kind="code")
+_NAME = Field(name="name", label=_("Name"))
+_JUDGED_BY = Field(name="judged_by", label=_("Judged by"), kind="choice", choices=JUDGED_BY)
+
+MARK = Act(
+    label=_("Mark a healthy interval"),
+    path="/api/assets/{code}/baselines",
+    right="assets.write",
+    fields=(
+        Field(
+            name="starts_at",
+            label=_("Healthy from"),
+            kind="moment",
+            required=True,
+            hint=_("What was under work, standing, starting up or of bad quality is left out by itself."),
+        ),
+        Field(
+            name="ends_at",
+            label=_("to"),
+            kind="moment",
+            required=True,
+            hint=_("10 minutes to 92 days; whole days where days differ."),
+        ),
+        Field(name="note", label=_("Note")),
+    ),
+)
+TRAIN = Act(label=_("Train a version"), path="/api/ml/train/{code}", right="assets.write")
+
+MODELS = Records(
+    path="models",
+    api="/api/ml/assets",
+    title=_("Models"),
+    one=_("Model"),
+    group="register",
+    read="assets.read",
+    creates=False,
+    edits=False,
+    key="code",
+    columns=(
+        _CODE,
+        _NAME,
+        _JUDGED_BY,
+        Field(name="active.version", label=_("Version"), kind="integer"),
+        Field(name="active.left_out_alarm_pct", label=_("In alarm, left out"), kind="number", unit="%"),
+        Field(name="confirmed", label=_("Healthy intervals"), kind="integer"),
+        Field(name="under_way", label=_("Under way"), kind="choice", choices=YES_NO),
+    ),
+    read_only=(
+        Field(name="code", label=_("Asset"), kind="code", link="/assets/{code}"),
+        _JUDGED_BY,
+        Field(name="active.version", label=_("Active version"), kind="integer"),
+        Field(name="training.status", label=_("Last training"), kind="choice", choices=JOB_STATES, none=_("None yet.")),
+        Field(name="training.version", label=_("Of version"), kind="integer"),
+        Field(name="training.message", label=_("Says")),
+        Field(name="training.steps", label=_("Steps done")),
+        Field(name="training.created_by", label=_("Asked for by")),
+        Field(name="training.created_at", label=_("Asked for"), kind="moment"),
+    ),
+    acts=(MARK, TRAIN),
+    follows=("under_way", ("yes",)),
+    panels=(
+        Panel(
+            title=_("Healthy intervals"),
+            api="/api/assets/{code}/baselines",
+            columns=(
+                Field(name="state", label=_("State"), kind="choice", choices=INTERVAL_STATES),
+                Field(name="starts_at", label=_("From"), kind="moment"),
+                Field(name="ends_at", label=_("To"), kind="moment"),
+                Field(name="reasons", label=_("Why refused"), kind="words"),
+                Field(name="left_out_min", label=_("Left out"), kind="number", unit="min"),
+                Field(name="marked_by", label=_("Marked by")),
+                Field(name="note", label=_("Note")),
+            ),
+            acts=(
+                Act(
+                    label=_("Withdraw"),
+                    path="/api/assets/{of.code}/baselines/{id}",
+                    right="assets.write",
+                    method="DELETE",
+                    shown_when=("state", ("confirmed", "provisional", "checking")),
+                    confirm=_("Nothing is learned from it any more. It stays in the list."),
+                ),
+            ),
+            none=_("Nobody has marked one. Until then the last two hours make a provisional model."),
+        ),
+        Panel(
+            title=_("Versions, with the time in alarm on healthy data"),
+            api="/api/ml/models/{code}",
+            columns=(
+                Field(name="version", label=_("Version"), kind="integer"),
+                Field(name="state", label=_("State"), kind="choice", choices=VERSION_STATES),
+                Field(name="left_out_alarm_pct", label=_("Left out"), kind="number", unit="%"),
+                Field(name="metrics.left_out_alarms_per_hour", label=_("Alarms"), kind="number", unit="/h"),
+                Field(name="in_sample_alarm_pct", label=_("Its own"), kind="number", unit="%"),
+                Field(name="windows", label=_("Windows"), kind="integer"),
+                Field(name="trained_at", label=_("Trained"), kind="moment"),
+                Field(name="trained_by", label=_("By")),
+                Field(name="outdated", label=_("Outdated")),
+            ),
+            acts=(
+                Act(
+                    label=_("Activate"),
+                    path="/api/ml/models/{id}/activate",
+                    right="assets.write",
+                    shown_when=("active", ("false",)),
+                    confirm=_(
+                        "The monitor judges by this version within seconds. Its left-out alarm rate is what to expect of healthy running. "
+                        "The one before is kept."
+                    ),
+                ),
+                Act(
+                    label=_("Take out of force"),
+                    path="/api/ml/models/{id}/activate",
+                    right="assets.write",
+                    method="DELETE",
+                    shown_when=("active", ("true",)),
+                    confirm=_("The monitor judges by its own model again."),
+                ),
+            ),
+            none=_("None was trained yet."),
+        ),
+    ),
+    note=_("What the monitor has learned of each asset, from which healthy intervals, and how often it would have alarmed on them."),
+)
+
+RECORDS = (MODELS,)
