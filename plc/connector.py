@@ -152,6 +152,14 @@ class Diagnoser(Protocol):
         """Tags that cannot be read at present: name -> what is wrong and what to do."""
 
 
+@runtime_checkable
+class Divisible(Protocol):
+    """What a polled connector also does where one cycle is several requests: it makes way for a faster group between them."""
+
+    def is_unfinished(self, group: str) -> bool:
+        """The last `read` of the group ended at its timeout; the next one goes on from there."""
+
+
 class Connector(Protocol):
     """One link to one source. Every method runs on the link's one owner thread.
 
@@ -166,7 +174,7 @@ class Connector(Protocol):
         """Take these tags from now on; returns those whose address cannot be used, with the reason."""
 
     def read(self, group: str, timeout_s: float) -> list[Readings]:
-        """Polled: read a group now. Pushed: what came since, [] when nothing did within timeout_s."""
+        """Polled: read a group now; a Divisible stops after timeout_s, if not 0. Pushed: what came since, [] when nothing did within it."""
 
     def confirm(self) -> None:
         """What `read` returned last is durable: acknowledge it to the source."""

@@ -29,18 +29,32 @@ class Grid:
     def __init__(self, periods: Mapping[str, float], start: float | None = None) -> None:
         self.periods = dict(sorted(periods.items(), key=lambda item: item[1]))
         self.overruns = 0
+        self.took_ms: dict[str, float] = {}
         first = time.monotonic() if start is None else start
         self._due = dict.fromkeys(self.periods, first)
+        self._spent_s = dict.fromkeys(self.periods, 0.0)
 
-    def next_due(self) -> tuple[str, float] | None:
-        """The group that is due first and when; None without groups."""
+    def next_due(self, now: float = float("-inf")) -> tuple[str, float] | None:
+        """The fastest of those that are due by now, else the group that is due first; and when. None without groups."""
         if not self._due:
             return None
-        group = min(self._due, key=lambda name: self._due[name])
+        overdue = next((name for name in self.periods if self._due[name] <= now), None)
+        group = overdue or min(self._due, key=lambda name: self._due[name])
         return group, self._due[group]
 
-    def done(self, group: str, now: float) -> None:
-        """The group was polled, by `now`; its next grid point lies after that."""
+    def room_s(self, group: str, now: float) -> float:
+        """Seconds until a faster group is due: so long may a poll of this one last before it makes way; 0 where none is faster."""
+        faster = [due for name, due in self._due.items() if self.periods[name] < self.periods[group]]
+        return max(min(faster) - now, 1e-6) if faster else 0.0
+
+    def partly(self, group: str, began: float, now: float) -> None:
+        """Some of the group was polled; it stays due."""
+        self._spent_s[group] += now - began
+
+    def done(self, group: str, now: float, began: float | None = None) -> None:
+        """The group was polled, or the rest of it, since `began`, by `now`; its next grid point lies after that."""
+        self.took_ms[group] = round((self._spent_s[group] + (now - began if began is not None else 0.0)) * 1000, 1)
+        self._spent_s[group] = 0.0
         period = self.periods[group]
         due = self._due[group] + period
         if due <= now:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from plc.connector import Connector, Diagnoser, Kind, LinkError, Readings, bad_samples
+from plc.connector import Connector, Diagnoser, Divisible, Kind, LinkError, Readings, bad_samples
 from plc.courier import Courier
 from plc.delivery import Delivery
 from plc.grid import Grid, periods_of, spread_start
@@ -72,7 +72,6 @@ class SourceRunner:
         self._wake = threading.Event()
         self._watch = StateWatch([])
         self._grid = Grid({})
-        self._took: dict[str, float] = {}
         self._read_ms = now_ms()  # when the read now under way began
         self._unusable: list[Tag] = []
         self._held: list[Batch] = []
@@ -128,7 +127,7 @@ class SourceRunner:
             "lag_ms": None if newest is None else max(now_ms() - newest, 0),
             "reconnects": self.reconnects,
             "overruns": self._grid.overruns,
-            "groups": {name: {"period_s": period, "took_ms": self._took.get(name)} for name, period in self._grid.periods.items()},
+            "groups": {name: {"period_s": period, "took_ms": self._grid.took_ms.get(name)} for name, period in self._grid.periods.items()},
             "drops": dict(self.ledger.drops),
             "not_good": count,
             "not_good_tags": not_good,
@@ -212,7 +211,7 @@ class SourceRunner:
             readings = self._connector.read("", PUSH_WAIT_S)
             self._read_ms = now_ms()
             return readings
-        due = self._grid.next_due()
+        due = self._grid.next_due(time.monotonic())
         if due is None:
             self._pause(1.0)
             return None
@@ -220,9 +219,9 @@ class SourceRunner:
         if self._pause(at - time.monotonic()):
             return None
         self._read_ms, began = now_ms(), time.monotonic()
-        readings = self._connector.read(group, 0.0)
-        self._took[group] = round((time.monotonic() - began) * 1000, 1)
-        self._grid.done(group, time.monotonic())
+        readings = self._connector.read(group, self._grid.room_s(group, began))
+        is_cut = isinstance(self._connector, Divisible) and self._connector.is_unfinished(group)
+        (self._grid.partly if is_cut else self._grid.done)(group, began=began, now=time.monotonic())
         return readings
 
     def _pause(self, seconds: float) -> bool:

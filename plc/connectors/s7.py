@@ -43,6 +43,8 @@ class Group:
     jobs: list[Job] = field(default_factory=list)
     torn: int = 0  # tags of a consistent group that one job cannot carry together
     retry_at: float = float("inf")
+    next_job: int = 0  # where a cycle that made way for a faster group goes on
+    suspects: list[Slot] = field(default_factory=list)  # found in what is done of it
 
 
 def link_of(config: Mapping[str, Any]) -> S7Link:
@@ -120,6 +122,7 @@ class S7Connector:
         return unusable
 
     def _compile(self, group: Group) -> None:
+        group.next_job, group.suspects = 0, []
         pdu = self._link.pdu if self._link else PDU_ASKED
         live = [slot for slot in group.slots if slot.error is None]
         torn_before, group.torn = group.torn, 0
@@ -137,14 +140,17 @@ class S7Connector:
         group.retry_at = time.monotonic() + RETRY_BAD_S if len(live) < len(group.slots) else float("inf")
 
     def read(self, group: str, timeout_s: float) -> list[Readings]:
-        """Poll one group; a wrong address among its tags is isolated within the same cycle. What breaks the link is counted by reason."""
+        """Poll one group, or of its jobs what timeout_s allows; a wrong address is isolated within the same cycle.
+
+        What breaks the link is counted by reason.
+        """
         polled = self._groups.get(group)
         if polled is None:
             return []
         if self._link is None:
             raise LinkError("protocol", "not connected")
         try:
-            cycle = self._poll(self._link, polled)
+            cycle = self._poll(self._link, polled, time.monotonic() + timeout_s if timeout_s > 0 else float("inf"))
         except LinkError as error:
             self.report.reject(error.reason, sample=str(error).encode())
             raise
@@ -153,11 +159,20 @@ class S7Connector:
         lost = [tag for slot in cycle.failed for tag in (slot.tag, *(figure for _, figure in slot.statistics))]
         return cycle.readings() + bad_samples(lost, now_ms(), Reason.CONFIG)
 
-    def _poll(self, link: S7Link, polled: Group) -> Cycle:
+    def is_unfinished(self, group: str) -> bool:
+        """Whether the group's cycle made way for a faster one."""
+        return group in self._groups and self._groups[group].next_job > 0
+
+    def _poll(self, link: S7Link, polled: Group, until: float) -> Cycle:
         if time.monotonic() >= self._state_at:
             self._see_that_it_runs(link)
         cycle = Cycle(link)
-        cycle.run(polled.bundles, polled.jobs)
+        cycle.suspects, polled.suspects = polled.suspects, []
+        after = cycle.run(polled.bundles, polled.jobs, polled.next_job, until)
+        if after < len(polled.jobs):
+            polled.next_job, polled.suspects = after, cycle.suspects
+            return cycle
+        polled.next_job = 0
         if cycle.suspects:
             self._isolate(polled, cycle)
         if time.monotonic() >= polled.retry_at:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import inf, isfinite
 
 import numpy as np
 
@@ -92,13 +93,27 @@ class Cycle:
         self._frames: list[tuple[int, int, Frame]] = []
         self._long: dict[int, dict[int, bytes]] = {}
 
-    def run(self, bundles: Sequence[Bundle], jobs: Sequence[Job]) -> None:
-        """Send every job; tags of failed items become suspects. Raises LinkError."""
-        for item, data, t in self._exchange(jobs):
-            if isinstance(data, int):
-                self.suspects += [slot for index, _ in item.members for slot, _ in bundles[index].members]
-            else:
-                self._take(bundles, item, data, t)
+    def run(self, bundles: Sequence[Bundle], jobs: Sequence[Job], first: int = 0, until: float = inf) -> int:
+        """Send the jobs from `first` on, at least one and none after `until` (monotonic); returns which comes next.
+
+        Tags of failed items become suspects. Raises LinkError.
+        """
+        after = first
+        while after < len(jobs) and (after == first or time.monotonic() < until):
+            begin, after = after, len(jobs) if until == inf else self._cut(jobs, after)
+            for item, data, t in self._exchange(jobs[begin:after]):
+                if isinstance(data, int):
+                    self.suspects += [slot for index, _ in item.members for slot, _ in bundles[index].members]
+                else:
+                    self._take(bundles, item, data, t)
+        return after
+
+    def _cut(self, jobs: Sequence[Job], begin: int) -> int:
+        """Where to pause after `begin`: as many jobs as are out at once, and never within a value longer than the PDU."""
+        after = min(begin + self.link.window, len(jobs))
+        while after < len(jobs) and jobs[after].items[0].members[0][1] < 0:
+            after += 1
+        return after
 
     def run_alone(self, slots: Sequence[Slot]) -> list[tuple[Slot, int]]:
         """Read each slot as an item of its own; returns those that failed, with the code. Raises LinkError."""
