@@ -60,6 +60,7 @@ class OpcuaConnector:
         self._groups: Groups | None = None
         self._tags: list[Tag] = []
         self._bad: list[Tag] = []
+        self._why: dict[str, str] = {}  # why a tag could not be subscribed last
         self._retry_at = 0
         self._numbers = 0
         self._heard_ms: int | None = None  # when the session of before was last heard
@@ -161,6 +162,7 @@ class OpcuaConnector:
         log.error("%s: %s at %s cannot be read: %s; check the node id", self.name, tag.name, tag.address, why)
         self.report.reject("bad_address", topic=tag.name, sample=f"{tag.name} {tag.address}: {why}".encode())
         self._bad.append(tag)
+        self._why[tag.name] = f"bad_address: {why}; check the node id"
         self._columns.bad_nodes.append(tag)
 
     def plan(self, tags: Sequence[Tag]) -> list[tuple[Tag, str]]:
@@ -228,6 +230,11 @@ class OpcuaConnector:
             raise LinkError("config", f"{self.name}: path {path!r}: {error}", "browse from the top") from error
         except RAISED as error:
             raise link_error(self._shown(), error, TIMEOUT_S, session.own) from error
+
+    def troubles(self) -> dict[str, str]:
+        """Tags that cannot be read with what the server said, and the last raw StatusCode that was not good of the others."""
+        found = {name: f"StatusCode {code}" for name, code in list(self._columns.codes.items())}
+        return found | {tag.name: self._why[tag.name] for tag in list(self._bad) if tag.name in self._why}
 
     def confirm(self) -> None:
         """The server was answered already; what is lost from here is in the spool."""

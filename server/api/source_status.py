@@ -64,7 +64,8 @@ def list_tags(query: dict[str, Any], source_id: int) -> Response:
     with services().database.raw() as connection:
         newest = _newest(connection, tags)
     now = now_ms()
-    items = [_shown(tag, newest.get(tag.id), wrong.get(tag.name), now) | {"trouble": why.get(tag.name, "")} for tag in tags]
+    items = [_shown(tag, newest.get(tag.id), wrong.get(tag.name), now) for tag in tags]
+    items = [row | {"trouble": why.get(row["tag"], "") if row["quality"] != "good" else ""} for row in items]
     return jsonify(collection(items, total, query))
 
 

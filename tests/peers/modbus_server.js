@@ -1,4 +1,4 @@
-// A Modbus TCP device made with npm's modbus-serial; prints its port. Unit 1 and 5 hold known values, register 300 is none, unit 9 never answers.
+// A Modbus TCP device made with npm's modbus-serial; listens on the port it is given (0 would be 502) and prints it. Unit 1 and 5 hold known values, register 300 is none, unit 9 never answers.
 const { ServerTCP } = require("modbus-serial");
 
 const image = Buffer.alloc(1000);
@@ -22,6 +22,6 @@ const server = new ServerTCP(
     getCoil: (address) => address % 3 === 0,
     getDiscreteInput: (address) => address % 2 === 1,
   },
-  { host: "127.0.0.1", port: 0, unitID: 0 },
+  { host: "127.0.0.1", port: Number(process.argv[2]), unitID: 0 },
 );
 server.on("initialized", () => console.log(server._server.address().port));

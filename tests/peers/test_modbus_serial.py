@@ -13,7 +13,7 @@ from realtime import settings as settings_module
 from realtime.bus import now_ms
 from realtime.events import Quality, Reason, quality_byte
 from realtime.snapshot import Source
-from tests.plc.harness import tag
+from tests.plc.harness import free_port, tag
 from tests.plc.test_modbus import Refusals, values
 
 HERE = Path(__file__).parent
@@ -40,7 +40,7 @@ SENT: dict[str, float | str] = {
 
 @pytest.fixture(scope="module")
 def device() -> Iterator[Source]:
-    process = subprocess.Popen(["node", str(HERE / "modbus_server.js")], cwd=HERE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(["node", str(HERE / "modbus_server.js"), str(free_port())], cwd=HERE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     yield Source(id=1, name="m", kind="modbus", config={"host": "127.0.0.1", "port": int(process.stdout.readline()), "timeout_s": 1.0})
     process.kill()

@@ -155,6 +155,7 @@ def test_what_is_no_good_value_is_told_as_that_with_the_raw_status(case: str, sh
         assert runner.ledger.drops[refused] == 1
     if value.StatusCode is not None and value.StatusCode.value:
         assert f"worse 0x{value.StatusCode.value:08X}" in str(runner.status()["status_codes"])
+        assert runner.status()["troubles"]["worse"].startswith(f"StatusCode 0x{value.StatusCode.value:08X}")
     assert flows(shared, tap)
 
 
@@ -198,12 +199,13 @@ def test_a_source_time_that_cannot_be_is_quarantined_as_clock(off: timedelta, sh
 
 
 def test_a_node_that_vanished_is_bad_and_found_again(own: Hostile, collect: Collect, tap: Tap) -> None:
-    collect(own.port, [GOOD, WORSE], audit_s=0.3, retry_s=0.5)
+    runner = collect(own.port, [GOOD, WORSE], audit_s=0.3, retry_s=0.5)
     since_first(tap, 2)
 
     own.remove("worse")
     wait_for(lambda: [s for s in tap.samples(2) if s.quality == quality_byte(Quality.BAD, Reason.CONFIG)], what="bad")
     assert flows(own, tap)
+    wait_for(lambda: "BadNodeIdUnknown" in runner.status()["troubles"].get("worse", ""), what="what is wrong with it")
     own.add("worse")
     own.write("worse", 8.5)
 
