@@ -39,10 +39,10 @@ def healthy(cells: int, seed: int) -> Floats:
     return made
 
 
-def alarms(baseline_days: int, live_days: int) -> None:
+def alarms(baseline_days: float, live_days: int) -> None:
     """Print what healthy tags raise after a baseline of so many days."""
-    past = baseline_days * DAY
-    values = healthy(past + live_days * DAY, baseline_days)
+    past = round(baseline_days * DAY)
+    values = healthy(past + live_days * DAY, past)
     memory, rows = Memory([str(i) for i in range(TAGS)]), np.arange(TAGS)
     for row in range(TAGS):
         memory.fit(row, values[row, :past], min(past // 2, 375))
@@ -53,7 +53,7 @@ def alarms(baseline_days: int, live_days: int) -> None:
             told += memory.held(rows, score, LIMIT / 2) >= LIMIT
     us = (time.process_time() - started) / values.size * 1e6
     each = ", ".join(f"{kind} {told[i :: len(KINDS)].mean() / live_days:.1f}" for i, kind in enumerate(KINDS))
-    print(f"baseline {baseline_days} d: {told.mean() / live_days:.2f} alarms a tag and day ({each}); {us:.1f} us a cell")
+    print(f"baseline {baseline_days:g} d: {told.mean() / live_days:.2f} alarms a tag and day ({each}); {us:.1f} us a cell")
 
 
 def readings(per_batch: int, seconds: int) -> float:
@@ -74,7 +74,7 @@ def readings(per_batch: int, seconds: int) -> float:
 def main() -> None:
     """Print all."""
     print(f"load average {os.getloadavg()[0]:.1f}; {TAGS} tags, CPU time of one process")
-    for days in (1, 2):
+    for days in (0.125, 1, 2):
         alarms(days, 2)
     for per_batch, seconds in ((1000, 240), (1, 65)):
         print(f"one reading a second, batches of {per_batch:>5,}: {readings(per_batch, seconds):6.2f} us per reading")
