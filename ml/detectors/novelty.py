@@ -26,7 +26,7 @@ class Novelty(PerTag):
     A cell is one aggregation window's mean, or one reading of a tag that is read more slowly. Each cell's value, the mean of 40
     cells less that of the 400 before, and the spread of 5 are compared with the nearest ever seen; z of that distance against
     the usual ones; score = log2(1 + greatest z), alarm at 1.5 (z = 1.8), one alarm an event (see `Memory.held`). Advisory.
-    Warm-up: a baseline of 150 cells, then one cell; about 1 us a reading at one a second. Source: ML.md 3.9.
+    Warm-up: a baseline of 150 cells, then one cell; about 0.1 us a reading at one a second. Source: ML.md 3.9.
     """
 
     name = "novelty"
