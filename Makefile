@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PY := .venv/bin/python
 DEMO ?= 1
 export DEMO
-.PHONY: run seed-plant test test-external lint types bench story chaos clean-data demo-remove backup restore setup setup-test
+.PHONY: run seed-plant test test-external lint types bench evaluate story chaos clean-data demo-remove backup restore setup setup-test
 
 run: setup            ## everything on this machine, with the demo plant; Ctrl-C stops it (LAN=1: open it to phones)
 	@exec $(PY) run.py
@@ -22,6 +22,10 @@ types: setup-test     ## mypy --strict over our own code
 
 bench: setup-test     ## figures, each beside its baseline
 	@$(PY) -m bench
+
+evaluate:             ## the monitor's detectors on public data beside the usual ones (EVAL=folder with tools/ml_eval.py and data/)
+	@$(PYTHON) tools/bootstrap.py evaluate
+	@OMP_NUM_THREADS=1 $(PY) -m tools.evaluate "$(EVAL)" $(ARGS)
 
 story: setup-test     ## manager, phone and glasses walk both endings in headless Chromium; pictures in story/
 	@$(PY) -m tools.story

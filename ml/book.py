@@ -12,7 +12,7 @@ import numpy as np
 
 from ml.channels import Channels
 from ml.detector import Detector
-from ml.fusion import CONFIRMED_BY, explained, pages, severity
+from ml.fusion import CONFIRMED_BY, EXPLAINED_MS, explained, severity
 from ml.scoring import Score
 from realtime.events import AlertType, Because, Edge, Finding, Severity
 
@@ -88,10 +88,9 @@ class Book:
         slot = int(score.slot[i])
         asset = self.channels.assets[self.detectors[name].asset_row(row)].id
         tag = None if slot < 0 else self.channels.tags[slot].name
-        # what was explained when it began stays explained, although the explanation is over
-        over = {
-            d for (d, a, t), at in self.closed.items() if a == asset and at >= int(score.onset[i]) and (tag is None or t in (tag, None))
-        }
+        # what was explained when it began stays explained for a while, although the explanation is over
+        since = max(int(score.onset[i]), int(score.t[i]) - EXPLAINED_MS)
+        over = {d for (d, a, t), at in self.closed.items() if a == asset and at >= since and (tag is None or t in (tag, None))}
         if explained(name, self._kinds(asset, tag) | over):
             return []
         finding = self._finding(name, score, i, "open")
@@ -114,11 +113,6 @@ class Book:
         """Detectors of the whole asset that are in alarm now and count as a second kind for this one."""
         row = self._asset_rows[asset]
         return {other for other in CONFIRMED_BY.get(name, ()) if self.detectors[other].is_active(row)}
-
-    def pages(self) -> list[Finding]:
-        """The standing findings that ask for a person now; the others are for the watch list."""
-        standing = [(name, o.finding) for (name, _), o in self.open.items()]
-        return [f for name, f in standing if pages(name, len(self._kinds(f.asset, f.tag) | self._confirming(name, f.asset)))]
 
     def _finding(self, name: str, score: Score, i: int, edge: Edge) -> Finding:
         detector = self.detectors[name]

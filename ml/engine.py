@@ -21,6 +21,7 @@ from ml.detectors.noise import Noise
 from ml.detectors.range_ import Range
 from ml.detectors.residual import Residual
 from ml.detectors.spike import Spike
+from ml.fusion import PAGES
 from ml.gate import Gate, Round
 from ml.scoring import Learned
 from realtime.events import Batch, Finding
@@ -104,6 +105,11 @@ class Engine:
         found += self.book.fold("novelty", d["novelty"].score(calm))
         found += self.book.fold("forest", d["forest"].score(sound))
         return found
+
+    def pages(self) -> list[Finding]:
+        """The standing findings that ask for a person now; the others are for the watch list. Source: DESIGN.md 5."""
+        standing = [(name, row, one.finding) for (name, row), one in self.book.open.items()]
+        return [finding for name, row, finding in standing if name in PAGES or (name == "drift" and self.residual.is_active(row))]
 
     def tick(self, now: int) -> list[Finding]:
         """Judge silence and closed windows; call it when every entry of the stream has been read. now ms UTC."""

@@ -24,7 +24,9 @@ EXPLAINED_BY: dict[str, frozenset[str]] = {
 }
 # Detectors of a whole machine whose alarm counts as a second kind for one of its tags, whether or not it has a finding of its own.
 CONFIRMED_BY: dict[str, tuple[str, ...]] = {"drift": ("residual",), "cusum": ("residual",)}
-# Findings that page by themselves; what CONFIRMED_BY names pages when two kinds agree, everything else goes to the watch list.
+EXPLAINED_MS = 60_000  # an explanation that is over still explains what lags behind it: windows are 30 s long
+# Findings that page by themselves. Drift pages while its machine's residual is in alarm as well; everything else is for the
+# watch list. Source: DESIGN.md 5, the alarm budget.
 PAGES = frozenset({"range", "spike", "noise", "stuck", "limits", "gap"})
 
 
@@ -40,11 +42,6 @@ def severity(detector: str, ratio: float, kinds: int, given: int) -> Severity:
     if ratio > WARNING_RATIO or kinds >= 2:
         return Severity.WARNING
     return Severity.ADVISORY
-
-
-def pages(detector: str, kinds: int) -> bool:
-    """True for what asks for a person now, at this number of kinds that agree. Source: DESIGN.md 5, the alarm budget."""
-    return detector in PAGES or (detector in CONFIRMED_BY and kinds >= 2)
 
 
 def explained(detector: str, open_here: Collection[str]) -> bool:

@@ -42,7 +42,15 @@ def test_every_direct_dependency_is_exact() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["requirements.lock", "requirements-edge.lock", "requirements-test.lock", "package-lock.json", "tests/peers/package-lock.json"]
+    "name",
+    [
+        "requirements.lock",
+        "requirements-edge.lock",
+        "requirements-evaluate.lock",
+        "requirements-test.lock",
+        "package-lock.json",
+        "tests/peers/package-lock.json",
+    ],
 )
 def test_locks_name_no_host(name: str) -> None:
     text = (ROOT / name).read_text("utf-8")

@@ -1,7 +1,7 @@
 """Sets up a bare machine: virtual environment, hashed install, npm packages. Standard library only; a second run does nothing.
 
 `bootstrap.py run` installs what the product needs, `bootstrap.py test` the tests' tools, peers and browser as well, `bootstrap.py edge`
-no more than a collector on a machine of its own needs (docs/edge.md).
+no more than a collector on a machine of its own needs (docs/edge.md), `bootstrap.py evaluate` what `make evaluate` reads its data with.
 """
 
 from __future__ import annotations
@@ -152,6 +152,10 @@ def main(goal: str) -> None:
         install_edge(VENV)
         return
     make_venv(VENV)
+    if goal == "evaluate":
+        install(VENV, ROOT / "requirements.lock")
+        install(VENV, ROOT / "requirements-evaluate.lock")
+        return
     install(VENV, ROOT / ("requirements-test.lock" if goal == "test" else "requirements.lock"))
     install_npm(ROOT, "browser libraries", "the API runs, the pages do not")
     if goal == "test":

@@ -13,7 +13,7 @@ LEVEL_S = 200.0  # the level starts as the mean of the baseline's last part
 LAGS_S = (100.0, 150.0, 200.0)
 MIN_CELLS = 12
 CALM_Z = 2.3  # a healthy baseline, followed as when live, stays below this; z - 2 counts from there
-CHECKED_S = 6 * TAU_S  # shorter baselines are not long enough to follow
+CHECKED_S = 3 * TAU_S  # shorter baselines are not long enough to follow
 
 
 def learn_scale(history: History) -> Learned:

@@ -16,6 +16,7 @@ CEILING = 4.0  # limits: a single residual counts for no more, so that an alarm 
 QUIET = 0.5  # of the limit: an alarm began when it was left
 NEVER = -1
 ADVISORY = 0
+PATIENCE = 20  # steps beyond the limit that another detector's suspicion may hold an alarm back
 
 
 class Residual(Keyed):
@@ -31,7 +32,7 @@ class Residual(Keyed):
     type = AlertType.ANOMALY
     codes = ("residual",)
     STATE = ("z", "past", "at", "smooth")
-    GROUP_STATE = ("open", "number", "done", "filled", "alarm", "onset", "rise_t")
+    GROUP_STATE = ("open", "number", "done", "filled", "alarm", "onset", "rise_t", "beyond")
 
     def __init__(self, channels: Channels, settings: Settings) -> None:
         self.channels = channels
@@ -45,7 +46,7 @@ class Residual(Keyed):
         self.at, self.smooth = np.full(n, NEVER, np.int64), np.zeros(n)  # step of the last reading
         self.open, self.number = np.full(groups, NEVER, np.int64), np.zeros(groups, np.int64)  # tags heard in the open step
         self.done, self.filled = np.ones(groups, bool), np.zeros(groups, np.int64)
-        self.alarm = np.zeros(groups, bool)
+        self.alarm, self.beyond = np.zeros(groups, bool), np.zeros(groups, np.int64)  # steps in a row over the limit
         self.onset, self.rise_t = np.zeros(groups, np.int64), np.zeros(groups, np.int64)
         self.calibrated_t = np.array([tag.calibrated_at or 0 for tag in channels.tags], np.int64)
         self.suspect = np.zeros(n, bool)  # another detector may name what these tags do; wait for its word
@@ -131,7 +132,8 @@ class Residual(Keyed):
         ratio = self._ratios(groups).max(axis=1)
         now = self.open[groups] * self.step_ms[groups]
         self.rise_t[groups[ratio < QUIET]] = now[ratio < QUIET]
-        may = ~(self.suspect[m] & there).any(axis=1)
+        self.beyond[groups] = np.where(ratio >= 1, self.beyond[groups] + 1, 0)
+        may = ~(self.suspect[m] & there).any(axis=1) | (self.beyond[groups] > PATIENCE)
         starts = ~self.alarm[groups] & (ratio >= 1) & may
         self.onset[groups[starts]] = np.where(self.rise_t[groups] > 0, self.rise_t[groups], now)[starts]
         self.alarm[groups] = (self.alarm[groups] & (ratio >= OFF)) | starts

@@ -9,7 +9,7 @@ from ml.scoring import Floats
 
 
 class Plant:
-    """The monitor's engine, a reading a second. alarm: something stands that pages (`ml.fusion.pages`); score: the greatest
+    """The monitor's engine, a reading a second. alarm: something stands that pages (`Engine.pages`); score: the greatest
     score / limit of that, 0 when there is none."""
 
     def __init__(self, train: Floats, period_s: float = 1.0) -> None:
@@ -24,14 +24,14 @@ class Plant:
         """Judge one reading of every channel, float64 (c,)."""
         self.replay.step(np.asarray(x, np.float64), self.t)
         self.t += self.period_ms
-        standing = self.replay.engine.book.pages()
+        standing = self.replay.engine.pages()
         self.alarm = bool(standing)
         return max((one.score / one.limit for one in standing), default=0.0)
 
     def contributions(self) -> Floats:
         """float64 (c,): each channel's share in what stands."""
         shares = np.zeros(len(self.channel))
-        for one in self.replay.engine.book.pages():
+        for one in self.replay.engine.pages():
             for part in one.because:
                 shares[self.channel[part.tag]] += part.share * one.score / one.limit
         return shares / max(float(shares.sum()), 1e-12)

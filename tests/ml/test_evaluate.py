@@ -1,0 +1,150 @@
+"""What an evaluation program is handed is the monitor itself: its classes, its constants, and no look ahead."""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ml.detector import DETECTORS
+from ml.engine import Engine
+from ml.evaluate import make_plant
+from ml.evaluate.__main__ import main
+from ml.evaluate.labelled import NotReadable, compared, read
+from ml.evaluate.measures import measured
+from ml.evaluate.plant import Plant
+from ml.evaluate.replayer import rig, shipped_settings
+from ml.training import learn
+from realtime import settings as settings_module
+from tests.ml.plant import wander
+
+TRAIN, FAULT = 600, 60
+
+
+@cache
+def recording() -> np.ndarray:
+    values = wander(TRAIN + 160, channels=3)
+    values[TRAIN + FAULT :, 1] += 6.0
+    return values
+
+
+def judged(plant: Plant, rows: np.ndarray) -> list[tuple[float, bool]]:
+    return [(plant.score(row), plant.alarm) for row in rows]
+
+
+def test_plant_is_the_monitors_engine_with_its_own_classes() -> None:
+    engine = make_plant(recording()[:TRAIN]).replay.engine
+
+    assert type(engine) is Engine
+    fresh = Engine(engine.channels.snapshot, 1, shipped_settings())
+    assert {name: type(one) for name, one in engine.detectors.items()} == {name: type(one) for name, one in fresh.detectors.items()}
+    assert list(engine.detectors) == list(DETECTORS)
+
+
+def test_settings_are_the_shipped_ones_whatever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUSUM_H", "1")
+    monkeypatch.setenv("AGGREGATION_WINDOW_SECONDS", "7")
+
+    shipped = make_plant(recording()[:TRAIN]).replay.engine.settings
+
+    defaults = settings_module.load({"SIGHTLINE_ENV_FILE": "none"}, None, resolve=False)
+    assert shipped == defaults
+
+
+def test_model_is_what_training_makes() -> None:
+    made = rig(recording()[:TRAIN])
+
+    trained = learn(made.history, made.snapshot.assets[0], made.snapshot, made.settings, provisional=False, version=None)
+
+    assert made.model.learned.keys() == trained.learned.keys()
+    for name, arrays in trained.learned.items():
+        for key, array in arrays.items():
+            np.testing.assert_array_equal(made.model.learned[name][key], array)
+
+
+def test_plant_never_looks_ahead() -> None:
+    train, live = recording()[:TRAIN], recording()[TRAIN:]
+    whole = judged(make_plant(train), live)
+
+    other = live.copy()
+    other[90:] = -other[90:]
+
+    assert judged(make_plant(train), other)[:90] == whole[:90]
+
+
+def test_plant_is_quiet_in_health_and_names_the_channel_that_left_its_level() -> None:
+    plant = make_plant(recording()[:TRAIN])
+
+    alarms = [alarm for _, alarm in judged(plant, recording()[TRAIN:])]
+
+    assert not any(alarms[:FAULT])
+    assert any(alarms[FAULT : FAULT + 60])
+    assert int(plant.contributions().argmax()) == 1
+
+
+def test_readings_that_are_missing_are_no_readings() -> None:
+    plant = make_plant(recording()[:TRAIN])
+    rows = recording()[TRAIN : TRAIN + FAULT].copy()
+    rows[10:20, 0] = np.nan
+
+    assert not any(alarm for _, alarm in judged(plant, rows))
+
+
+def test_measures_of_a_known_row() -> None:
+    label = np.array([0, 0, 1, 1, 1, 1, 0, 0], bool)
+    alarm = np.array([1, 0, 0, 1, 1, 0, 0, 1], bool)
+
+    one = measured(np.arange(8) * 10.0, label, alarm)
+
+    assert (one.f1, one.far, one.mar) == (2 * 2 / (2 * 2 + 2 + 2), 50.0, 50.0)
+    assert (one.found, one.events, one.delay_s, one.false_alarms) == (1, 1, 10.0, 2)
+    assert one.cost(1.0, 360.0) == pytest.approx(2 * 1.0 + 360.0 * 20 / 3600)
+
+
+def written(path: Path, values: np.ndarray, first_fault: int) -> Path:
+    with path.open("w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["time", "pressure", "flow", "level", "label"])
+        out.writerows([1_767_600_000 + i, *row, int(i >= first_fault)] for i, row in enumerate(values))
+    return path
+
+
+def test_file_is_compared_by_detector_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(tmp_path / "pump.csv", recording(), TRAIN + FAULT)
+
+    assert main([str(path), "--train", str(TRAIN)]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["detector", "F1", "FAR", "%", "MAR", "%", "found", "delay", "s", "false", "cost"]
+    assert {line.split()[0] for line in lines[1:]} == {"pages", "always", *DETECTORS}
+    found = compared(read(path), TRAIN)
+    assert found["drift"].found == found["pages"].found == 1
+    assert found["drift"].false_alarms == found["pages"].false_alarms == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("time,a,label\n", "no readings"),
+        ("time,label\n1,0\n", "at least one channel"),
+        ("time,a,label\n1,2,0\n2,x,0\n", "line 3"),
+        ("time,a,label\n2,2,0\n1,3,0\n", "time does not go on"),
+    ],
+    ids=["empty", "no-channel", "no-number", "backwards"],
+)
+def test_file_that_cannot_be_used_says_why(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text(text)
+
+    with pytest.raises(NotReadable, match=says):
+        read(path)
+
+
+def test_faults_are_never_learned_from(tmp_path: Path) -> None:
+    path = written(tmp_path / "pump.csv", recording(), 300)
+
+    with pytest.raises(NotReadable, match="reading 301 is labelled"):
+        compared(read(path), TRAIN)
