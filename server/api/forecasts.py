@@ -20,7 +20,7 @@ blueprint = resource("forecasts", "Time to limit")
 
 
 class LimitForecast(ma.Schema):
-    """One limit. The three times are set only where `state` is `expected`: if it goes on like this; the band is a bootstrap of 90 % (what it holds: decision 009)."""
+    """One limit. The three times are set only where `state` is `expected`; the band is a bootstrap of 90 % (decision 009)."""
 
     limit = ma.fields.Integer()
     tag = ma.fields.String()
