@@ -7,6 +7,7 @@ const opcua = require("node-opcua");
 const [count, port] = process.argv.slice(2).map(Number);
 const EVERY_MS = 100;
 let ticks = 0;
+const noise = () => 0.5 * Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random()); // normal, 0.5 degrees (Box and Muller 1958)
 
 async function main() {
   const server = new opcua.OPCUAServer({ port, hostname: "127.0.0.1", securityPolicies: [opcua.SecurityPolicy.None], securityModes: [opcua.MessageSecurityMode.None] });
@@ -25,7 +26,7 @@ async function main() {
     const moment = new Date();
     for (const node of nodes) node.setValueFromSource({ dataType: "Double", value: ticks }, opcua.StatusCodes.Good, moment);
     if (ticks % 10 === 0) {
-      const value = new Float32Array(10000).map((_, i) => 20 + ((i * 7 + ticks) % 600) / 10);
+      const value = new Float32Array(10000).map((_, i) => 80 + 140 * Math.exp(-(((i % 100) - 40) ** 2 + (Math.floor(i / 100) - 60) ** 2) / 800) + noise());
       plate.setValueFromSource({ dataType: "Float", arrayType: opcua.VariantArrayType.Matrix, dimensions: [100, 100], value }, opcua.StatusCodes.Good, moment);
     }
   }, EVERY_MS);

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+from realtime import packing
 from realtime.events import Frame
 from realtime.live import Columns, LiveTable
 from realtime.packets import Attachment, Json, LivePacket, binary_event, event, put_together
@@ -53,6 +54,7 @@ class Outlets:
         self._server = socketio.server
         self._table = table
         self._by_sid: dict[str, Outlet] = {}
+        self._packed: dict[int, tuple[Frame, bytes | None]] = {}  # by tag: the newest frame is packed once for all
         self.packets = 0
         self.encoded = 0
         self.skipped = 0
@@ -122,7 +124,13 @@ class Outlets:
             self.packets += 1
             self.send(outlet, outlet.unsent)
         for tag, t, frame, quality in self._table.frames_since(view.frames, outlet.seen):
-            self._send_frame(outlet, tag, t, frame, quality)
+            self._send_frame(outlet, tag, t, frame, quality, packed=self._pack(tag, frame) if view.packed else None)
+
+    def _pack(self, tag: int, frame: Frame) -> bytes | None:
+        made = self._packed.get(tag)
+        if made is None or made[0] is not frame:
+            made = self._packed[tag] = (frame, packing.pack(frame))
+        return made[1]
 
     def _text(self, view: View, seen: int) -> str | None:
         columns = self._table.since(view.ids, seen)
@@ -131,8 +139,8 @@ class Outlets:
         self.encoded += 1
         return live_text(view, columns)
 
-    def _send_frame(self, outlet: Outlet, tag: int, t: int, frame: Frame, quality: int) -> None:
-        meta = {
+    def _send_frame(self, outlet: Outlet, tag: int, t: int, frame: Frame, quality: int, *, packed: bytes | None) -> None:
+        meta: dict[str, Any] = {
             "id": tag,
             "t": t,
             "shape": frame.shape,
@@ -142,12 +150,14 @@ class Outlets:
             "unit": frame.unit,
             "q": quality,
         }
+        if packed is not None:
+            meta["packed"] = packing.NAME
         socket = self._server.eio.sockets.get(outlet.eio_sid)
         if socket is None or socket.closed:
             return
         outlet.unsent = LivePacket(binary_event("frame.taken", meta))
         self.packets += 1
-        put_together(socket.queue, [outlet.unsent, Attachment(frame.data)])
+        put_together(socket.queue, [outlet.unsent, Attachment(frame.data if packed is None else packed)])
 
 
 def live_text(view: View, columns: Columns) -> str:

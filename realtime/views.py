@@ -16,7 +16,7 @@ from realtime.live import Columns, Ids
 from realtime.snapshot import Asset, Snapshot, Tag
 
 MAX_TAGS = 2000
-KEYS = {"assets", "tags", "frames", "overview", "task"}
+KEYS = {"assets", "tags", "frames", "overview", "task", "packed"}
 
 
 class ViewRefused(SightlineError):
@@ -36,13 +36,19 @@ class TaskView:
 
 
 class View:
-    """Tags whose values and frames a socket wants; compared by identity: equal requests are given the same object."""
+    """Tags whose values and frames a socket wants; compared by identity: equal requests are given the same object.
 
-    def __init__(self, tags: tuple[int, ...] = (), frames: tuple[int, ...] = (), task: TaskView | None = None) -> None:
+    packed: frames are wanted as `realtime.packing` makes them.
+    """
+
+    def __init__(
+        self, tags: tuple[int, ...] = (), frames: tuple[int, ...] = (), task: TaskView | None = None, *, packed: bool = False
+    ) -> None:
         self.frames = frames
         self.task = task
         self.ids: Ids = np.array(tags if task is None else task.tags, np.uint32)
-        self.key = (tags, frames)
+        self.packed = packed
+        self.key = (tags, frames, packed)
 
 
 def _strings(value: object, key: str) -> list[str]:
@@ -107,4 +113,5 @@ def resolve(snapshot: Snapshot, request: object, sees: Callable[[Asset], bool]) 
     array = {tag.id: tag for tag in [*frames, *tags] if tag.kind == "frame"}
     if len(once) + len(array) > MAX_TAGS:
         raise ViewRefused("too_many", f"{len(once)} tags; {MAX_TAGS} at most")
-    return View(tuple(sorted(once)), tuple(sorted(array))), [*once.values(), *array.values()]
+    packed = request.get("packed") is True
+    return View(tuple(sorted(once)), tuple(sorted(array)), packed=packed), [*once.values(), *array.values()]

@@ -23,6 +23,7 @@ from realtime.bus import Bus
 from realtime.bus import connect as redis_connect
 from realtime.events import Batch, Fact, FactName, Frame
 from realtime.packets import Json
+from realtime.packing import NAME, unpack
 from realtime.push import Push, announce_cut
 from realtime.settings import load
 from realtime.snapshot import Asset, Snapshot, Tag
@@ -324,6 +325,21 @@ def test_frame_arrives_as_meta_and_bytes(connect: Connect, bus: Bus) -> None:
         assert meta == {
             "id": PLATE, "t": int(columns.t[0]), "shape": [2, 3], "dtype": "i2", "scale": 0.1, "offset": 20.0, "unit": "°C", "q": 0
         }  # fmt: skip
+
+
+def test_frames_come_packed_to_who_asks_for_it(connect: Connect, bus: Bus) -> None:
+    client = connect()
+    assert client.ask("subscribe", {"frames": ["M1.plate"], "packed": True})["ok"]
+    picture = np.array([5, -3, 32767, -32768, 0, 7], "<i2").tobytes()
+    columns = batch({PLATE: 0.0})
+    frame = Frame((2, 3), "i2", 0.1, 20.0, "°C", picture)
+
+    bus.add_batches([Batch(2, 1, "test", columns.ids, columns.t, columns.quality, columns.seq, [frame], kind="frame")])
+
+    def came() -> list[bytes]:
+        return [unpack(args[1], args[0]["dtype"]) for name, args in client.events if name == "frame.taken" and args[0]["packed"] == NAME]
+
+    wait_for(lambda: picture in came(), 10, "the frame")
 
 
 def test_logged_out_user_is_cut_at_once_and_a_deactivated_one_soon(connect: Connect, bus: Bus, server: Server) -> None:

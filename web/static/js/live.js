@@ -3,6 +3,7 @@
 import { io } from "socket.io";
 import { get } from "./api.js";
 import { now } from "./now.js";
+import { unpack } from "./unpack.js";
 
 /**
  * @typedef {{t: number, v: number | null, q: number, good?: {t: number, v: number}}} Value newest sample; `good` = last good one
@@ -54,7 +55,7 @@ socket.on("connect_error", () => {
   if (!socket.active) get("/api/auth/me").then(() => setTimeout(() => socket.connect(), 4000), () => {}); // refused: 401 leads to the sign-in page
 });
 socket.on("reading.batch", takeBatch);
-socket.on("frame.taken", (meta, data) => tell("frame", meta, data));
+socket.on("frame.taken", async (meta, data) => tell("frame", meta, meta.packed ? await unpack(meta, data) : data));
 for (const name of FACTS) socket.on(name, takeFact);
 
 setInterval(() => {

@@ -13,6 +13,7 @@ import { everyTick, now } from "./now.js";
 import { Signals } from "./signals.js";
 import { assets, load, onChange } from "./store.js";
 import { normalRange } from "./tags.js";
+import { CAN_UNPACK } from "./unpack.js";
 import { _ } from "./words.js";
 
 const assetCode = byId("head").dataset.code || "";
@@ -164,7 +165,7 @@ try {
   readLimits();
   showSide(body);
   wireDialogs(body);
-  subscribe({ assets: [body.id], frames: plate ? [plate.name] : [] });
+  subscribe({ assets: [body.id], frames: plate ? [plate.name] : [], packed: CAN_UNPACK });
   signals = new Signals(byId("signals"), body.tags.filter((/** @type {any} */ tag) => !isStatistic(tag)), () => {});
   await loadStrip();
   if (!frame) await pick(rows.length);
