@@ -1,4 +1,7 @@
-"""The collectors: `python -m plc` runs one child process a protocol kind, `--kind s7` is such a child, `check` tries one address or shows an area, `import` judges a list of tags."""
+"""The collectors: `python -m plc` runs one child process a protocol kind, `--kind s7` is such a child.
+
+`check` tries one address or shows an area, `import` judges a list of tags.
+"""
 
 from __future__ import annotations
 

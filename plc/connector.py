@@ -153,6 +153,14 @@ class Diagnoser(Protocol):
 
 
 @runtime_checkable
+class Greeter(Protocol):
+    """What a connector also does where an open port is no device yet."""
+
+    def greet(self) -> None:
+        """Ask the device anything at all on the open link; raises LinkError when it does not answer."""
+
+
+@runtime_checkable
 class Divisible(Protocol):
     """What a polled connector also does where one cycle is several requests: it makes way for a faster group between them."""
 

@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 
 from plc.addressing.errors import AddressError
-from plc.connector import KINDS, Branch, Browser, Connector, Diagnoser, LinkError, LinkReason, Readings
+from plc.connector import KINDS, Branch, Browser, Connector, Diagnoser, Greeter, LinkError, LinkReason, Readings
 from plc.interpretations import interpretations, word_addresses
 from plc.scaling import TagColumns
 from realtime import settings as settings_module
@@ -118,6 +118,8 @@ def _connect(connector: Connector) -> float:
 def _test(connector: Connector, _source: Source, _request: dict[str, Any], witness: Witness) -> Answer:
     connector.plan([])
     took = _connect(connector)
+    if isinstance(connector, Greeter):
+        connector.greet()
     limits = {key: value for key, value in connector.describe().items() if isinstance(value, str | int | float)}
     return {"ok": True, "connect_ms": took, "limits": limits, "browsable": isinstance(connector, Browser), "refused": witness.refused}
 

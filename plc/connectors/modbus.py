@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from plc.addressing.errors import AddressError
 from plc.addressing.modbus import ORDERS
 from plc.connector import LinkError, Readings, Report
-from plc.connectors.modbus_link import ModbusLink
+from plc.connectors.modbus_link import EXCEPTIONS, ModbusLink, Silent
 from plc.connectors.modbus_plan import MOST_REGISTERS, Block, Place, blocks
 from plc.connectors.modbus_poll import Poll, Slot, SlowLane, listed, slot_of
 from realtime.settings import Settings
@@ -76,6 +76,18 @@ class ModbusConnector:
 
     def _order(self) -> str:
         return str(self.config.get("order") or "ABCD").upper()
+
+    def greet(self) -> None:
+        """Ask the source's own unit for a register: an exception is an answer too, but for those of a gateway without the unit."""
+        if self._link is None:
+            raise LinkError("protocol", "not connected")
+        remedy = "check the unit, and that the device behind the gateway is on"
+        try:
+            answer = self._link.read(Block(self._unit, "holding", 0, 1, False, ()))
+        except Silent as error:
+            raise LinkError("silent", f"{self._link.where}: connected, but unit {self._unit} does not answer", remedy) from error
+        if answer in {10, 11}:
+            raise LinkError("silent", f"{self._link.where}: unit {self._unit}: {EXCEPTIONS[int(answer)]}", remedy)
 
     def plan(self, tags: Sequence[Tag]) -> list[tuple[Tag, str]]:
         """Compile tags by group; the link stays."""

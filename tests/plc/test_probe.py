@@ -27,6 +27,7 @@ from realtime.probes import NoCollector, ProbeBusy
 from realtime.settings import Settings
 from realtime.snapshot import Snapshot, Source
 from tests.plc.harness import Plc, Program, Publisher, free_port
+from tests.plc.modbus_device import ModbusDevice
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +56,18 @@ def test_a_device_that_is_not_there_is_diagnosed_with_the_remedy(settings: Setti
 
     assert (answer["ok"], answer["reason"]) == (False, "refused")
     assert answer["remedy"]
+
+
+@pytest.mark.parametrize(("unit", "ok"), [(1, True), (7, False)])
+def test_a_gateway_whose_unit_does_not_answer_is_not_connected(settings: Settings, unit: int, ok: bool) -> None:
+    device = ModbusDevice().start()
+    device.holes = {0}  # an exception for a register is an answer
+
+    answer = probe({"action": "test", "kind": "modbus", "config": {**device.source().config, "unit": unit}}, settings)
+    device.stop()
+
+    assert answer["ok"] is ok, answer
+    assert ok or (answer["reason"] == "silent" and "unit 7" in answer["detail"] and answer["remedy"])
 
 
 def test_a_preview_shows_value_raw_quality_and_round_trip(plc: Plc, settings: Settings) -> None:
