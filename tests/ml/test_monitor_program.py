@@ -7,7 +7,7 @@ import psycopg2
 from realtime.bus import DEAD, READINGS, Bus, now_ms
 from realtime.snapshot import Limit
 from tests.ml.plant import batch, snapshot, tag
-from tests.ml.program import feed, findings, health, kill, monitor, stop, wait_for_shards
+from tests.ml.program import feed, findings, health, kill, monitor, shards, stop, wait_for_shards
 from tests.waiting import wait_for
 
 HIGH = Limit(side="high", value=80.0, severity="critical", deadband=2.0)
@@ -99,6 +99,29 @@ def test_two_monitors_share_the_shards_and_one_takes_over_from_the_other(bus: Bu
         wait_for(lambda: findings(bus, "open"), what="the finding")
 
     assert len(findings(bus, "open")) == 1
+
+
+def test_an_open_finding_goes_with_its_shard_from_monitor_to_monitor_and_closes_once(
+    bus: Bus, environment: dict[str, str], postgres_url: str
+) -> None:
+    bus.publish_config(PLANT)
+    start = now_ms() - 120_000
+    with monitor(environment) as first, monitor(environment) as second:
+        wait_for_shards(bus, first, 4)
+        wait_for_shards(bus, second, 4)
+        holder, other = (first, second) if 1 in shards(bus, first) else (second, first)
+        feed(bus, [11], lambda i: 90.0 if i >= 20 else 50.0, range(30), origin=start)
+        wait_for(lambda: saved_id(postgres_url) == newest_id(bus), 15, "the state to be saved")
+        kill(holder)
+        feed(bus, [11], lambda i: 90.0, range(30, 45), origin=start)
+        wait_for_shards(bus, other, 8)
+        with monitor(environment) as third:
+            wait_for_shards(bus, third, 4)  # handed over in peace this time
+            feed(bus, [11], lambda i: 50.0, range(45, 60), origin=start)
+            wait_for(lambda: findings(bus, "close"), 20, "the close")
+
+    assert (len(findings(bus, "open")), len(findings(bus, "close"))) == (1, 1)
+    assert len({f.key for f in findings(bus)}) == 1
 
 
 def test_changed_limit_is_in_force_without_a_restart_and_other_tags_keep_their_state(bus: Bus, environment: dict[str, str]) -> None:
