@@ -23,6 +23,7 @@ from server.store.tag_writes import TagWrite, put_tags
 TAG_FIELDS = ("range_low", "range_high", "stuck_s", "stuck_deadband", "drift", "joint")
 DETECTOR_FIELDS = ("cusum_k", "cusum_h", "stuck_sensor_minutes")
 NEW_LIMIT = {"severity": "warning", "deadband": None, "on_delay_s": None, "off_delay_s": 0.0, "holds": "running", "confirmed": True}
+WORDS = {"on_delay_s": "delay (s)", "off_delay_s": "delay back (s)", "stuck_s": "stuck after (s)", "stuck_deadband": "stuck within"}
 Change = dict[str, Any]
 
 
@@ -134,7 +135,9 @@ def words(change: Change) -> str:
     if after is None:
         return f"{change['name']}: without limit {before['side']} {before['value']:g}"
     parts = [
-        f"{name} {_short((before or {}).get(name))} → {_short(value)}" for name, value in after.items() if (before or {}).get(name) != value
+        f"{WORDS.get(name, name)} {_short((before or {}).get(name))} → {_short(value)}"
+        for name, value in after.items()
+        if (before or {}).get(name) != value
     ]
     which = f" {before['side']} {before['value']:g}" if change["kind"] == "limit" else ""
     return f"{change.get('name', 'Detectors')}{which}: {', '.join(parts) or 'as it is'}"

@@ -74,12 +74,10 @@ REPLAYS = Records(
         Field(name="stuck_deadband", label=_("Stuck within"), kind="number", low=0),
         Field(name="range_low", label=_("Range from"), kind="number"),
         Field(name="range_high", label=_("Range to"), kind="number"),
-    ),
-    fields=(
-        Field(name="asset", label=_("Asset"), kind="code", hint=_("for a detector's setting, where no tag is named")),
         Field(name="cusum_h", label=_("CUSUM h"), kind="number", low=0.1, high=1000),
         Field(name="cusum_k", label=_("CUSUM k"), kind="number", low=0.01, high=10),
     ),
+    fields=(Field(name="asset", label=_("Asset"), kind="code", hint=_("for a detector's setting, where no tag is named")),),
     read_only=(
         Field(name="name", label=_("Change")),
         Field(name="kind", label=_("Of a"), kind="choice", choices=KINDS),

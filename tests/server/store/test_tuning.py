@@ -117,7 +117,7 @@ def test_what_the_replay_proves_is_proposed_and_nothing_changes_by_itself(databa
     assert value.evidence == {"false": 2, "true": 1, "days": 90, "reproduced": {"true": 1, "false": 2}, "job": jobs(database)[0].id}
     with database.transaction() as session:
         (told, _other) = tuning.bodies(session, [delay, value])
-    assert told["name"] == "M2.vibration high 7.1: on_delay_s 0 → 15"
+    assert told["name"] == "M2.vibration high 7.1: delay (s) 0 → 15"
 
 
 def test_a_person_accepts_one_with_a_reason_and_the_others_are_withdrawn(database: Database, plant: SmallPlant) -> None:
