@@ -1,7 +1,7 @@
 """Sensor or process (N-28): whether an alert is about the device that measures or about what is measured, and why. Pure.
 
 Each piece of evidence has points, positive for the sensor, negative for the process; docs/health.md has the table. Their sum
-decides, and nothing is decided on less than TWO: "unknown" sends somebody to look, a wrong word sends the wrong crew.
+decides, and nothing on less than two: "unknown" sends somebody to look, a wrong word sends the wrong crew.
 """
 
 from __future__ import annotations
@@ -174,8 +174,9 @@ def _signal_fault(facts: Facts) -> Reason | None:
 
 
 def _end(facts: Facts) -> str:
-    known = facts.code in {"over_range", "under_range"} and facts.limit is not None and facts.signal is not None
-    return f", its range ends at {facts.signal.said(facts.limit)}" if known and facts.signal and facts.limit is not None else ""
+    if facts.code not in {"over_range", "under_range"} or facts.limit is None or facts.signal is None:
+        return ""
+    return f", its range ends at {facts.signal.said(facts.limit)}"
 
 
 def _limit(facts: Facts) -> Reason | None:
@@ -200,9 +201,8 @@ def _pattern(facts: Facts) -> Reason | None:
         told = _names([f"{signal.named} {share:.0%}" for signal, share in several])
         return Reason(-2, f"The pattern spreads over several signals: {told}")
     signal, share = facts.shares[0]
-    if share < SHARE_ALONE or signal.shows_condition:
-        return None
-    return Reason(1, f"{share:.0%} of the pattern is in {signal.named} alone")
+    alone = share >= SHARE_ALONE and not signal.shows_condition
+    return Reason(1, f"{share:.0%} of the pattern is in {signal.named} alone") if alone else None
 
 
 def _of_companions(facts: Facts) -> list[Reason | None]:
@@ -236,8 +236,7 @@ def _level(facts: Facts) -> Reason | None:
 
 def _together(facts: Facts) -> Reason | None:
     moved = _moved(facts)
-    told = {companion.signal.tag for companion in moved}
-    alarmed = [signal for signal in facts.also_alarmed if signal.tag not in told]
+    alarmed = [signal for signal in facts.also_alarmed if signal.tag not in {companion.signal.tag for companion in moved}]
     count = len(moved) + len(alarmed)
     if not count:
         return None
@@ -291,8 +290,8 @@ def _moved(facts: Facts) -> list[Companion]:
 
 
 def _told(moved: Sequence[Companion]) -> str:
-    first = moved[0]
-    rest = f", and {_names([one.signal.named for one in moved[1:]])} too" if len(moved) > 1 else ""
+    first, others = moved[0], moved[1:]
+    rest = f", and {_names([one.signal.named for one in others])} too" if others else ""
     return f"{first.signal.named} moved from {first.signal.said(first.before)} to {first.signal.said(first.now)}{rest}"
 
 
