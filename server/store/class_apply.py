@@ -59,8 +59,8 @@ def _template(row: Mapping[str, Any], group: str | None, running: Mapping[str, A
         if group not in vibration.ZONES:
             raise Invalid("machine_group", "unknown", f"one of {', '.join(vibration.ZONES)}")
         limits = [*vibration.limits(group), *limits]
-    blanking = running.get("on_delay_s") or None  # of a machine that starts; without it the delay of any limit
-    common = {"on_delay_s": blanking and float(blanking), "off_delay_s": 0.0, "holds": "running" if running.get("role") else "always"}
+    # a start-up is blanked by the monitor (Asset.start_up_s): the delay is that of any limit
+    common = {"on_delay_s": None, "off_delay_s": 0.0, "holds": "running" if running.get("role") else "always"}
     span = (row.get("range_low"), row.get("range_high"))
     whole = [{name: filled({**common, **limit}, *span)[name] for name in LIMIT} for limit in limits]
     columns = {name: row[name] for name in COLUMNS if row.get(name) is not None}
