@@ -38,7 +38,7 @@ class AssetsQuery(Page):
 def list_assets(query: dict[str, Any]) -> Response:
     """What judges each asset: an activated version, the monitor's own model of confirmed intervals, or a provisional one."""
     with services().database.transaction() as session:
-        page = model_states.list_watched(session, current_user(), search=query["search"], limit=query["limit"], offset=query["offset"])
+        page = model_states.list_watched(session, current_user(), query)
         return jsonify(collection(model_states.bodies(session, page.items), page.total, query))
 
 

@@ -66,7 +66,7 @@ class Reason(ma.Schema):
 def list_replays(query: dict[str, Any]) -> Response:
     """Replays of the caller's site, newest first, without their alerts."""
     with services().database.transaction() as session:
-        page = replays.list_replays(session, current_user(), query["limit"], query["offset"])
+        page = replays.list_replays(session, current_user(), query)
         return jsonify(collection(replays.bodies(session, list(page.items)), page.total, query))
 
 

@@ -37,7 +37,7 @@ class Decision(ma.Schema):
 def list_proposals(query: dict[str, Any]) -> Response:
     """Proposals of the caller's site, newest first."""
     with services().database.transaction() as session:
-        page = tuning.list_proposals(session, current_user(), query["state"], query["limit"], query["offset"])
+        page = tuning.list_proposals(session, current_user(), query)
         return jsonify(collection(tuning.bodies(session, list(page.items)), page.total, query))
 
 

@@ -5,7 +5,7 @@ Also what judges each asset, for its page. Nothing here commits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import func, select
@@ -22,10 +22,12 @@ from server.store import background, training
 from server.store.actor import SYSTEM, Person
 from server.store.baselines import CHECKING
 from server.store.conditions import Condition
-from server.store.page import Page, page_of
+from server.store.page import Page, ordering, page_of
 from server.timestamps import from_ms
 
 WORDS = "Model {version} of {asset} is damaged and not used: only rules watch it. Activate another version or train anew"
+
+SORTS = {"asset": Asset.code, "name": Asset.name}
 
 
 def condition(asset: Asset, signal: Signal) -> Condition:
@@ -76,15 +78,15 @@ def outdated(session: Session, asset: Asset, signal: Signal) -> BackgroundJob | 
     return training.ask(session, asset, SYSTEM, from_ms(signal.t), basis=basis)
 
 
-def list_watched(session: Session, user: Person, *, search: str | None, limit: int, offset: int) -> Page[Asset]:
-    """Assets of the person's site that have a live value to learn from, by code."""
+def list_watched(session: Session, user: Person, asked: Mapping[str, Any]) -> Page[Asset]:
+    """Assets of the person's site that have a live value to learn from, by code unless asked otherwise. Raises Invalid."""
     live = select(Tag.id).where(Tag.asset_id == Asset.id, Tag.deleted_at.is_(None), Tag.kind == "f64", Tag.role.is_(None))
     query = select(Asset).where(Asset.deleted_at.is_(None), live.exists())
     if user.site_id is not None:
         query = query.where(Asset.site_id == user.site_id)
-    if search:
-        query = query.where(Asset.searched.contains(search.lower(), autoescape=True))
-    return page_of(session, query, [Asset.code, Asset.id], limit, offset)
+    if asked["search"]:
+        query = query.where(Asset.searched.contains(asked["search"].lower(), autoescape=True))
+    return page_of(session, query, [*ordering(asked["sort"], SORTS, "asset"), Asset.id], asked["limit"], asked["offset"])
 
 
 def bodies(session: Session, rows: Sequence[Asset]) -> list[dict[str, Any]]:

@@ -21,12 +21,13 @@ from server.rules.what_if import Known, Trust, told
 from server.rules.work_order import OrderVerdict
 from server.store import background, changes_asked
 from server.store.actor import Person, need, sees_site
-from server.store.page import Page, page_of
+from server.store.page import Page, ordering, page_of
 from server.timestamps import from_ms, rfc3339, to_ms
 
 LONGEST = timedelta(days=31)
 OPEN_AT_ONCE = 5  # replays of a site that wait or run
 KNOWN = 5000
+SORTS = {"id": BackgroundJob.id, "state": BackgroundJob.state, "created_at": BackgroundJob.created_at}
 
 
 def ask(session: Session, asked: Mapping[str, Any], user: Person, now: datetime) -> BackgroundJob:
@@ -95,12 +96,12 @@ def get_replay(session: Session, job_id: int, user: Person, *, lock: bool = Fals
     return job
 
 
-def list_replays(session: Session, user: Person, limit: int, offset: int) -> Page[BackgroundJob]:
-    """Replays that the person sees, newest first."""
+def list_replays(session: Session, user: Person, asked: Mapping[str, Any]) -> Page[BackgroundJob]:
+    """Replays that the person sees, newest first unless asked otherwise. Raises Invalid."""
     query = select(BackgroundJob).where(BackgroundJob.name == REPLAY)
     if user.site_id is not None:
         query = query.where(BackgroundJob.site_id == user.site_id)
-    return page_of(session, query, [BackgroundJob.id.desc()], limit, offset)
+    return page_of(session, query, ordering(asked["sort"], SORTS, "-id"), asked["limit"], asked["offset"])
 
 
 def put_in_force(session: Session, job: BackgroundJob, reason: str, user: Person, now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,12 +22,13 @@ from server.models.work import WorkOrder
 from server.rules.work_order import OrderVerdict
 from server.store import background, changes_asked, limits
 from server.store.actor import SYSTEM, Person, need, sees_site
-from server.store.page import Page, page_of
+from server.store.page import Page, ordering, page_of
 from server.timestamps import rfc3339, to_ms
 
 LOOKED_BACK = timedelta(days=90)
 EACH = 20  # newest cases of each verdict
 ASKED_AT_ONCE = 3
+SORTS = {"id": TuningProposal.id, "state": TuningProposal.state, "created_at": TuningProposal.created_at}
 TYPES = {AlertType.RULE_VIOLATION: ("high", "low"), AlertType.INSTRUMENT_FAULT: ("stuck",)}
 
 
@@ -141,14 +142,14 @@ def _open(session: Session, tag_id: int, code: str) -> Sequence[TuningProposal]:
     return session.scalars(query.order_by(TuningProposal.id).with_for_update()).all()
 
 
-def list_proposals(session: Session, user: Person, state: str | None, limit: int, offset: int) -> Page[TuningProposal]:
-    """Proposals of the person's site, newest first."""
+def list_proposals(session: Session, user: Person, asked: Mapping[str, Any]) -> Page[TuningProposal]:
+    """Proposals of the person's site, newest first unless asked otherwise. Raises Invalid."""
     query = select(TuningProposal)
     if user.site_id is not None:
         query = query.where(TuningProposal.site_id == user.site_id)
-    if state is not None:
-        query = query.where(TuningProposal.state == state)
-    return page_of(session, query, [TuningProposal.id.desc()], limit, offset)
+    if asked["state"] is not None:
+        query = query.where(TuningProposal.state == asked["state"])
+    return page_of(session, query, ordering(asked["sort"], SORTS, "-id"), asked["limit"], asked["offset"])
 
 
 def get_proposal(session: Session, proposal_id: int, user: Person, *, lock: bool = False) -> TuningProposal:

@@ -49,7 +49,8 @@ def judge(operation: Any, mode: GenerationMode, headers: dict[str, str], seen: C
     def call(case: schemathesis.Case) -> None:
         answer = case.call(headers=headers)
         seen[answer.status_code // 100] += 1
-        unlooked = answer.status_code == 504 and case.path.startswith("/api/sources/")  # no collector runs here that could look
+        # no collector runs here that could look at a device
+        unlooked = answer.status_code == 504 and case.path.startswith(("/api/sources/", "/api/tags/"))
         checks = CHECKS[1:] if unlooked else CHECKS
         try:
             case.validate_response(answer, checks=checks, headers=headers)
