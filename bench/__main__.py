@@ -19,6 +19,7 @@ BENCHES = (
     "monitor",
     "mqtt_goals",
     "mqtt_kills",
+    "novelty",
     "opcua",
     "picture",
     "pipeline",

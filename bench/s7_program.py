@@ -115,6 +115,7 @@ def _faults(proxy: FaultProxy, bus: Bus, environment: dict[str, str], away_s: fl
     )
 
     for gone in (5.0, away_s):
+        cut = now_ms()
         proxy.cut()
         time.sleep(gone)
         proxy.restore()
@@ -122,6 +123,9 @@ def _faults(proxy: FaultProxy, bus: Bus, environment: dict[str, str], away_s: fl
         goal = next(within for away, within in BACK_S.items() if gone <= away)
         short = "" if gone in BACK_S else " in a short run, the goal is 10 minutes"
         row(f"PLC back after {gone:.0f} s", f"good after {back:.1f} s", verdict(back <= goal, f"<= {goal:.0f} s") + short)
+        begun = min(sample.t for sample in tap.samples(1) if sample.quality and sample.t >= cut - PERIOD_S * 1000)
+        late = (begun - cut) / 1000
+        row(f"gap of an outage of {gone:.0f} s", f"begins {late:+.2f} s from the cut", verdict(abs(late) <= PERIOD_S, "1 poll: 1 s"))
     program.stop()
 
 
