@@ -116,6 +116,7 @@ def new_database(postgres_server: str) -> Iterator[Callable[[str | None], str]]:
     def make(template: str | None = None) -> str:
         name = f"slt_{secrets.token_hex(6)}"
         run_on(postgres_server, f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else " TEMPLATE template0"))
+        run_on(postgres_server, f"ALTER DATABASE {name} SET synchronous_commit = off")  # nothing here outlives the server
         made.append(name)
         return with_database(postgres_server, name)
 

@@ -19,7 +19,7 @@ def main() -> None:
     missing = [name for name in NEEDED if not os.environ.get(name)]
     if missing:
         sys.exit(f"sightline: set {', '.join(missing)}; docs/testing.md says how")
-    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-m", "not owns_services and not browser and not peer"]
+    command = [sys.executable, "-m", "pytest", "-n", "3", "--dist", "loadfile", "-m", "not owns_services and not browser and not peer"]
     environment = os.environ | {"SIGHTLINE_TEST_EXTERNAL": "1"}
     sys.exit(subprocess.run([*command, *FOLDERS], env=environment, check=False).returncode)
 
