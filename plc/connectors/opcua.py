@@ -20,7 +20,7 @@ from plc.connector import Branch, LinkError, Readings, Report, bad_samples
 from plc.connectors import opcua_browse
 from plc.connectors.opcua_columns import Columns
 from plc.connectors.opcua_errors import FAILED, link_error
-from plc.connectors.opcua_groups import QUEUE_SIZE, Groups, Item
+from plc.connectors.opcua_groups import QUEUE_SIZE, Groups, Item, Sampling
 from plc.connectors.opcua_history import Backfill
 from plc.connectors.opcua_security import check_url, own_certificate, security_of
 from plc.connectors.opcua_session import TIMEOUT_S, Session
@@ -46,7 +46,7 @@ RAISED = (*FAILED, asyncio.CancelledError)
 
 
 class OpcuaConnector:
-    """One server. config: url, user, password, security, mode, server_cert, publishing_ms, queue 10, shapes; docs/connectors.md."""
+    """One server. config: url, user, password, security, mode, server_cert, publishing_ms, queue 10, repeats, shapes; docs/opcua.md."""
 
     def __init__(self, source: Source, settings: Settings, report: Report) -> None:
         self.source = source
@@ -100,13 +100,10 @@ class OpcuaConnector:
         await session.open()
         opened, lost = now_ms(), self._heard_ms
         self._columns.opened(opened, session.skew_ms, again=lost is not None)
-        self._groups = Groups(
-            session,
-            self.report,
-            self._changed,
-            queue=int(self.config.get("queue", QUEUE_SIZE)),
-            sampling_ms=float(self.config.get("sampling_ms", 0)),
+        sampling = Sampling(
+            int(self.config.get("queue", QUEUE_SIZE)), float(self.config.get("sampling_ms", 0)), bool(self.config.get("repeats", False))
         )
+        self._groups = Groups(session, self.report, self._changed, sampling)
         items = await self._subscribe([tag for tag in self._tags if not tag.virtual])
         if lost is not None:
             self._gap = self._gap_since(lost + session.skew_ms)

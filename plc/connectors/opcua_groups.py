@@ -29,6 +29,14 @@ LIFETIME_MS = 30_000.0
 SILENT_LEAST_S = 15.0
 NOTIFICATIONS_MOST = 10_000
 QUEUE_SIZE = 10
+# Repeated values: a server that cannot filter so reports changes as it always does.
+NO_FILTER = frozenset(
+    {
+        StatusCodes.BadMonitoredItemFilterInvalid,
+        StatusCodes.BadMonitoredItemFilterUnsupported,
+        StatusCodes.BadFilterNotAllowed,
+    }
+)
 GONE = frozenset({StatusCodes.BadNodeIdUnknown, StatusCodes.BadNodeIdInvalid})
 NO_ROOM = "the server has no monitored item left; take fewer tags or raise its limit"
 
@@ -41,6 +49,19 @@ class Item:
 
     number: int
     node: ua.NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """What is asked of the server for each item. repeats: a value that stays is told too where its source time moves."""
+
+    queue: int = QUEUE_SIZE
+    every_ms: float = 0.0
+    repeats: bool = False
+
+    def filter(self) -> ua.DataChangeFilter | None:
+        """None: status and value, as the standard has it without a filter."""
+        return ua.DataChangeFilter(Trigger=ua.DataChangeTrigger.StatusValueTimestamp) if self.repeats else None
 
 
 @dataclass(slots=True)
@@ -67,12 +88,11 @@ class Subscription:
 class Groups:
     """The subscriptions of a session."""
 
-    def __init__(self, session: Session, report: Report, on_change: OnChange, *, queue: int = QUEUE_SIZE, sampling_ms: float = 0.0) -> None:
+    def __init__(self, session: Session, report: Report, on_change: OnChange, sampling: Sampling) -> None:
         self.session = session
         self.report = report
         self.on_change = on_change
-        self.queue = queue
-        self.sampling_ms = sampling_ms
+        self.sampling = sampling
         self.open: list[Subscription] = []
         self.missed = 0
         self._by_id: dict[int, Subscription] = {}
@@ -84,7 +104,7 @@ class Groups:
         waiting = list(items)
         while waiting:
             subscription = await self._subscription(group, period_ms)
-            no_room, wrong = await self._monitor(subscription, waiting)
+            no_room, wrong = await self._monitor(subscription, waiting, self.sampling.filter())
             refused |= wrong
             if len(no_room) == len(waiting):
                 return refused | dict.fromkeys([item.number for item in no_room], NO_ROOM)
@@ -114,16 +134,19 @@ class Groups:
         self.open.append(made)
         return made
 
-    async def _monitor(self, subscription: Subscription, items: Sequence[Item]) -> tuple[list[Item], dict[int, str]]:
-        """Those there was no room for, and why for each other that was refused."""
+    async def _monitor(
+        self, subscription: Subscription, items: Sequence[Item], filter_: ua.DataChangeFilter | None
+    ) -> tuple[list[Item], dict[int, str]]:
+        """Those there was no room for, and why for each other that was refused; a filter that is refused is left out."""
 
         async def ask(piece: Sequence[Item]) -> Sequence[ua.MonitoredItemCreateResult]:
-            wanted = [self._request(item) for item in piece]
+            wanted = [self._request(item, filter_) for item in piece]
             parameters = ua.CreateMonitoredItemsParameters(subscription.id, ua.TimestampsToReturn.Both, wanted)
             return await self.session.client.uaclient.session.create_monitored_items(parameters)
 
         answers = await self.session.limits.call("monitor", items, ask)
         no_room: list[Item] = []
+        plain: list[Item] = []
         refused: dict[int, str] = {}
         for item, answer in zip(items, answers, strict=True):
             if answer.StatusCode.is_good():
@@ -132,13 +155,23 @@ class Groups:
                 subscription.queue = int(answer.RevisedQueueSize)
             elif answer.StatusCode.value == StatusCodes.BadTooManyMonitoredItems:
                 no_room.append(item)
+            elif filter_ is not None and answer.StatusCode.value in NO_FILTER:
+                plain.append(item)
             else:
                 refused[item.number] = answer.StatusCode.name
+        if plain:
+            log.warning("%s: the server does not repeat unchanged values: %d items tell changes only", self.session.name, len(plain))
+            full, wrong = await self._monitor(subscription, plain, None)
+            return no_room + full, refused | wrong
         return no_room, refused
 
-    def _request(self, item: Item) -> ua.MonitoredItemCreateRequest:
+    def _request(self, item: Item, filter_: ua.DataChangeFilter | None) -> ua.MonitoredItemCreateRequest:
         parameters = ua.MonitoringParameters(
-            ClientHandle=item.number, SamplingInterval=self.sampling_ms, QueueSize=self.queue, DiscardOldest=True
+            ClientHandle=item.number,
+            SamplingInterval=self.sampling.every_ms,
+            Filter=filter_,
+            QueueSize=self.sampling.queue,
+            DiscardOldest=True,
         )
         node = ua.ReadValueId(NodeId=item.node, AttributeId=AttributeIds.Value)
         return ua.MonitoredItemCreateRequest(node, ua.MonitoringMode.Reporting, parameters)

@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from asyncua import ua
@@ -113,6 +114,20 @@ def test_value_status_and_source_time_come_through(printer: Printer, bus: Bus, t
     assert values[3][1] == quality_byte(Quality.BAD, Reason.DEVICE)
     assert tap.samples(1)[1].t == round(at.timestamp() * 1000)
     assert [s.value for s in tap.samples(2)] == ["idle", "printing"]
+
+
+@pytest.mark.parametrize(("repeats", "told"), [(True, [1.5, 2.5, 2.5, 3.5]), (False, [1.5, 2.5, 3.5])])
+def test_a_value_that_stays_is_told_again_where_the_source_wants_it(
+    printer: Printer, bus: Bus, tap: Tap, plc_environment: dict[str, str], repeats: bool, told: list[float]
+) -> None:
+    source = msgspec.structs.replace(printer.source, config=printer.source.config | {"repeats": repeats})
+    with collecting(plc_environment, bus, [source], TAGS):
+        wait_for(lambda: tap.good(1), what="first value")
+        for value in (2.5, 2.5, 3.5):
+            printer.write("power", value)
+        wait_for(lambda: 3.5 in [sample.value for sample in tap.samples(1)], what="the last change")
+
+    assert [sample.value for sample in tap.samples(1)] == told
 
 
 class Refusals:
