@@ -121,8 +121,9 @@ def set_up_demo(database: Database, settings: Settings, now: datetime) -> None:
         snapshot = plant_snapshot.build(session, now)
     if waiting is not None:
         add_past(database, settings, snapshot, now)
-    with database.transaction() as session:
-        ask_training(session, now)
+    if settings.demo_training:
+        with database.transaction() as session:
+            ask_training(session, now)
 
 
 def add_past(database: Database, settings: Settings, snapshot: Snapshot, now: datetime) -> None:

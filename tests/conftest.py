@@ -50,6 +50,11 @@ hypothesis_settings.register_profile("same", UNTIMED, derandomize=True, database
 hypothesis_settings.register_profile("search", UNTIMED, derandomize=False)
 hypothesis_settings.load_profile("same")
 
+# Hashes that cost no time in this process. Not in a fixture: some modules hash their password while they are imported, and to
+# verify that costs what it was hashed with, at every login.
+SHIPPED_HASHER = passwords._hasher
+passwords._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
 TEMPLATE = "sightline_template"
 SERVERS = frozenset({"postgres_server", "redis_url", "mqtt_url"})  # the fixtures that `make test-external` puts other servers behind
 
@@ -59,13 +64,10 @@ def external_url(name: str) -> str | None:
     return os.environ.get(name) if os.environ.get("SIGHTLINE_TEST_EXTERNAL") == "1" else None
 
 
-@pytest.fixture(scope="session", autouse=True)
-def cheap_passwords() -> Iterator[PasswordHasher]:
-    """Hashes that cost no time in this process; gives the hasher of the product, which tests/server/auth judges."""
-    with pytest.MonkeyPatch.context() as patch:
-        shipped = passwords._hasher
-        patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-        yield shipped
+@pytest.fixture(scope="session")
+def shipped_hasher() -> PasswordHasher:
+    """The product's own, which tests/server/auth judges."""
+    return SHIPPED_HASHER
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ def instance(postgres_url: str, redis_url: str, tmp_path_factory: pytest.TempPat
         "BUS_PREFIX": prefix,
         "DATA_DIR": str(folder / "var"),
         "DEMO": "1",
+        "DEMO_HISTORY_HOURS": "2",  # for the eye
         "PORT": "0",
         "PROOF_WINDOW_SECONDS": "60",
     }

@@ -40,7 +40,8 @@ class Plant:
             "PORT": str(free_port()),  # kept when the web process is started again
             "DEMO": "1",
             "DEMO_HISTORY_HOURS": "2",  # what the models learn from; the coarse part before it is for the eye
-            "N_ESTIMATORS": "20",  # five machines are trained at the first start, beside other tests
+            "DEMO_TRAINING": "0",  # a minute of a core; the walk of the seven steps asks for one
+            "N_ESTIMATORS": "20",
             "ADMIN_PASSWORD": ADMIN_PASSWORD,
             **environment,
         }

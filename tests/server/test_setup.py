@@ -48,6 +48,7 @@ def demo(new_database: Callable[[str | None], str], redis_url: str, tmp_path_fac
         "BUS_PREFIX": f"setup{data.name}".replace("_", "-"),
         "DATA_DIR": str(data),
         "DEMO": "1",
+        "N_ESTIMATORS": "20",
     }
     done = set_up(environment)
     assert done.returncode == 0, done.stderr

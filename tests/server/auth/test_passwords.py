@@ -11,9 +11,9 @@ from server.errors import Invalid
 
 
 @pytest.fixture(autouse=True)
-def as_shipped(cheap_passwords: PasswordHasher, monkeypatch: pytest.MonkeyPatch) -> None:
+def as_shipped(shipped_hasher: PasswordHasher, monkeypatch: pytest.MonkeyPatch) -> None:
     """The product's own hasher."""
-    monkeypatch.setattr(passwords, "_hasher", cheap_passwords)
+    monkeypatch.setattr(passwords, "_hasher", shipped_hasher)
 
 
 def test_the_stored_form_is_argon2id_and_verifies() -> None:
