@@ -20,6 +20,8 @@ def alarm_of(tag: Tag, value: float) -> int:
     """How far outside its limits a value is: 2 beyond a critical limit, 1 beyond any other or the normal range; negative = low."""
     worst = 0
     for limit in tag.limits:
+        if limit.side in {"rising", "falling"}:  # a pace, which one value does not show
+            continue
         beyond = value > limit.value if limit.side == "high" else value < limit.value
         weight = (2 if limit.severity == "critical" else 1) * (1 if limit.side == "high" else -1)
         if beyond and abs(weight) > abs(worst):

@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 BENCHES = (
+    "alarm_budget",
     "api",
     "audit",
     "history",

@@ -12,7 +12,7 @@ import numpy as np
 
 from ml.channels import Channels
 from ml.detector import Detector
-from ml.fusion import CONFIRMED_BY, EXPLAINED_MS, explained, severity
+from ml.fusion import CONFIRMED_BY, EXPLAINED_MS, PATIENCE_MS, Steps, explained, severity
 from ml.scoring import Score
 from realtime.events import AlertType, Because, Edge, Finding, Severity
 
@@ -36,24 +36,36 @@ class Open:
     finding: Finding
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An alarm since `t` (ms UTC), and where its newest score stands; score None after a restart, until the next one."""
+
+    t: int
+    score: Score | None = None
+    i: int = 0
+
+
 class Book:
     """Folds scores into findings. `models` by asset id; learned detectors speak in their name."""
 
-    def __init__(self, channels: Channels, detectors: dict[str, Detector], learned: frozenset[str]) -> None:
+    def __init__(self, channels: Channels, detectors: dict[str, Detector], learned: frozenset[str], steps: Steps | None = None) -> None:
         self.channels = channels
+        self.steps = steps or Steps()
         self.detectors = detectors
         self.learned = learned
         self.models: dict[int, Model] = {}
         self.open: dict[tuple[str, int], Open] = {}
+        self.waiting: dict[tuple[str, int], Waiting] = {}  # (detector, row) whose alarm has not stood long enough to be told
         self.closed: dict[tuple[str, int, str | None], int] = {}  # (detector, asset, tag) -> time of its last close
         self._asset_rows = {asset.id: row for row, asset in enumerate(channels.assets)}
-        self._standing = {name: np.zeros(len(d.row_keys()), bool) for name, d in detectors.items()}
+        # rows that a score must be folded for although it is not in alarm
+        self.standing = {name: np.zeros(len(d.row_keys()), bool) for name, d in detectors.items()}
 
     def fold(self, name: str, score: Score | None) -> list[Finding]:
         """Findings that this score makes; [] for nearly every score."""
         if score is None:
             return []
-        marks = self._standing[name]
+        marks = self.standing[name]
         found: list[Finding] = []
         for i in np.flatnonzero(score.active | marks[score.rows]).tolist():
             found += self._row(name, score, i)
@@ -63,7 +75,7 @@ class Book:
         row = int(score.rows[i])
         standing = self.open.get((name, row))
         if standing is None:
-            return self._maybe_open(name, score, i) if score.active[i] else []
+            return self._begun(name, score, i) if score.active[i] else self._gone(name, row)
         now = self._finding(name, score, i, "close" if not score.active[i] else "update")
         if not score.active[i]:
             return [self._close(name, row, standing, now)]
@@ -83,25 +95,66 @@ class Book:
         self.open[name, row] = replace(standing, finding=kept)
         return [kept]
 
+    def _begun(self, name: str, score: Score, i: int) -> list[Finding]:
+        """An alarm without a finding: opened once its detector's patience is over."""
+        row, t = int(score.rows[i]), int(score.t[i])
+        if name in PATIENCE_MS:
+            # what another finding explains, and the echo of it in smoothed values, is not yet a story of its own
+            begins = (name, row) not in self.waiting or self._is_explained(name, score, i)
+            since = t if begins else self.waiting[name, row].t
+            self.waiting[name, row] = Waiting(since, score, i)
+            self.standing[name][row] = True
+            if t - since < PATIENCE_MS[name]:
+                return []
+        return self._maybe_open(name, score, i)
+
+    def _gone(self, name: str, row: int) -> list[Finding]:
+        """It was over before it was told."""
+        self.waiting.pop((name, row), None)
+        self.standing[name][row] = False
+        return []
+
+    def _witnesses(self, name: str, asset: int) -> list[Finding]:
+        """What a finding of this detector is confirmed by is told with it, however young."""
+        row, found = self._asset_rows[asset], list[Finding]()
+        for other in CONFIRMED_BY.get(name, ()):
+            waiting = self.waiting.get((other, row))
+            if waiting is not None and waiting.score is not None:
+                found += self._maybe_open(other, waiting.score, waiting.i)
+        return found
+
     def _maybe_open(self, name: str, score: Score, i: int) -> list[Finding]:
         row = int(score.rows[i])
-        slot = int(score.slot[i])
-        asset = self.channels.assets[self.detectors[name].asset_row(row)].id
-        tag = None if slot < 0 else self.channels.tags[slot].name
-        # what was explained when it began stays explained for a while, although the explanation is over
-        since = max(int(score.onset[i]), int(score.t[i]) - EXPLAINED_MS)
-        over = {d for (d, a, t), at in self.closed.items() if a == asset and at >= since and (tag is None or t in (tag, None))}
-        if explained(name, self._kinds(asset, tag) | over):
+        if self._is_explained(name, score, i) or self._told_of_its_picture(name, int(score.slot[i])):
             return []
+        witnesses = self._witnesses(name, self.channels.assets[self.detectors[name].asset_row(row)].id)
+        self.waiting.pop((name, row), None)
         finding = self._finding(name, score, i, "open")
         self.open[name, row] = Open(self.detectors[name].row_keys()[row], finding)
-        self._standing[name][row] = True
-        return [finding]
+        self.standing[name][row] = True
+        return [*witnesses, finding]
+
+    def _is_explained(self, name: str, score: Score, i: int) -> bool:
+        """What was explained when it began stays explained for a while, although the explanation is over."""
+        slot = int(score.slot[i])
+        asset = self.channels.assets[self.detectors[name].asset_row(int(score.rows[i]))].id
+        tag = None if slot < 0 else self.channels.tags[slot].name
+        since = max(int(score.onset[i]), int(score.t[i]) - EXPLAINED_MS)
+        over = {d for (d, a, t), at in self.closed.items() if a == asset and at >= since and (tag is None or t in (tag, None))}
+        return explained(name, self._kinds(asset, tag) | over)
+
+    def _told_of_its_picture(self, name: str, slot: int) -> bool:
+        """A fault of the device that takes a picture shows in each of its statistics: one of them tells it."""
+        if slot < 0 or not self.channels.tags[slot].virtual or self.detectors[name].type is not AlertType.INSTRUMENT_FAULT:
+            return False
+        picture = self.channels.tags[slot].name.rpartition(".")[0]
+        standing = [one.finding.tag or "" for (other, _), one in self.open.items() if other == name]
+        return any(tag.rpartition(".")[0] == picture for tag in standing)
 
     def _close(self, name: str, row: int, standing: Open, now: Finding) -> Finding:
         del self.open[name, row]
         self.closed[name, now.asset, now.tag] = now.t
-        self._standing[name][row] = False
+        self.standing[name][row] = False
         was = standing.finding
         return replace(now, edge="close", key=was.key, tag=was.tag, code=was.code, t_onset=was.t_onset, severity=was.severity)
 
@@ -133,7 +186,7 @@ class Book:
             detector=name,
             t=int(score.t[i]),
             t_onset=int(score.onset[i]),
-            severity=severity(name, ratio, kinds, int(score.severity[i])),
+            severity=severity(name, ratio, kinds, int(score.severity[i]), self.steps),
             score=round(float(score.value[i]), 6),
             limit=round(float(score.limit[i]), 6),
             value=reading if np.isfinite(reading) else None,
@@ -145,9 +198,10 @@ class Book:
         )
 
     def export(self) -> dict[str, Any]:
-        """The open findings, and when others closed, as plain values to be saved."""
+        """The open findings, what waits, and when others closed, as plain values to be saved."""
         open_ = [{"detector": name, "row_key": o.row_key, "finding": asdict(o.finding)} for (name, _), o in self.open.items()]
-        return {"open": open_, "closed": [[*key, t] for key, t in self.closed.items()]}
+        waiting = [[name, self.detectors[name].row_keys()[row], one.t] for (name, row), one in self.waiting.items()]
+        return {"open": open_, "closed": [[*key, t] for key, t in self.closed.items()], "waiting": waiting}
 
     def adopt(self, state: dict[str, Any], now: int) -> list[Finding]:
         """Take over open findings; those whose row is gone, or stands no longer, are closed."""
@@ -161,7 +215,12 @@ class Book:
                 closed.append(replace(finding, edge="close", t=now, score=min(finding.score, finding.limit * 0.999)))
                 continue
             self.open[name, row] = Open(str(raw["row_key"]), finding)
-            self._standing[name][row] = True
+            self.standing[name][row] = True
+        for name, key, t in state.get("waiting", ()):  # none in what an earlier version saved
+            row = keys.get(name, {}).get(key)
+            if row is not None and self.detectors[name].is_active(row):
+                self.waiting[name, row] = Waiting(int(t))
+                self.standing[name][row] = True
         return closed
 
 

@@ -20,10 +20,12 @@ from ml.detectors.gap import Gap
 from ml.detectors.noise import Noise
 from ml.detectors.range_ import Range
 from ml.detectors.residual import Residual
+from ml.detectors.shift import Shift
 from ml.detectors.spike import Spike
-from ml.fusion import PAGES
+from ml.fusion import DRIFT_PAGES, PAGES, steps
 from ml.gate import Gate, Round
 from ml.scoring import Learned
+from ml.singly import CALM, Singly
 from realtime.events import Batch, Finding
 from realtime.settings import Settings
 from realtime.snapshot import Snapshot
@@ -64,13 +66,20 @@ class Engine:
         # the ones that explain each other are also known by what they are
         self.gap, self.range = _one(self.detectors, Gap), _one(self.detectors, Range)
         self.spike, self.noise, self.drift = _one(self.detectors, Spike), _one(self.detectors, Noise), _one(self.detectors, VDrift)
-        self.residual = _one(self.detectors, Residual)
-        self.book = Book(self.channels, self.detectors, LEARNED)
+        self.residual, self.shift = _one(self.detectors, Residual), _one(self.detectors, Shift)
+        self.book = Book(self.channels, self.detectors, LEARNED, steps(settings.anomaly_warning, settings.anomaly_critical))
+        named = (self.gap, self.range, self.spike, self.noise)
+        self.singly = Singly(self.gate, self.book, self.detectors, named, [self.drift.suspect, self.residual.suspect, self.shift.suspect])
         self.models: dict[int, AssetModel] = {}
         self.readings = 0
 
     def process(self, batches: Sequence[Batch]) -> list[Finding]:
-        """Judge what arrived; batches in stream order."""
+        """Judge what arrived; batches in stream order. A batch of one ordinary reading alone goes its own, much cheaper way."""
+        if len(batches) == 1 and len(batches[0]) == 1:
+            one_by_one = self.singly.process(batches[0])
+            if one_by_one is not None:
+                self.readings += 1
+                return one_by_one
         arrivals = self.gate.arrivals(batches)
         self.readings += len(arrivals.slots)
         found: list[Finding] = []
@@ -97,19 +106,25 @@ class Engine:
         found += self.book.fold("spike", self.spike.score(sound))
         calm = sound.only(~self.spike.suspect[sound.slots])
         found += self.book.fold("noise", self.noise.score(calm))
-        self.drift.suspect[calm.slots] = self.residual.suspect[calm.slots] = self.noise.rising(calm.slots)
-        found += self.book.fold("residual", self.residual.score(calm))
-        found += self.book.fold("drift", self.drift.score(calm))
-        found += self.book.fold("cusum", d["cusum"].score(calm))
-        found += self.book.fold("cva", d["cva"].score(calm))
-        found += self.book.fold("novelty", d["novelty"].score(calm))
+        rising = self.noise.rising(calm.slots)
+        for waiting in (self.drift, self.residual, self.shift):
+            waiting.suspect[calm.slots] = rising
+        for name in CALM:
+            found += self.book.fold(name, d[name].score(calm))
         found += self.book.fold("forest", d["forest"].score(sound))
         return found
 
     def pages(self) -> list[Finding]:
         """The standing findings that ask for a person now; the others are for the watch list. Source: DESIGN.md 5."""
         standing = [(name, row, one.finding) for (name, row), one in self.book.open.items()]
-        return [finding for name, row, finding in standing if name in PAGES or (name == "drift" and self.residual.is_active(row))]
+        return [finding for name, row, finding in standing if name in PAGES or (name == "drift" and self._agreed(row, finding))]
+
+    def _agreed(self, row: int, drift: Finding) -> bool:
+        """A second witness stands beside drift; where shift watches the machine, residual is one only well beyond the limit."""
+        if self.shift.is_active(row):
+            return True
+        beyond = not self.shift.known[row] or drift.score >= DRIFT_PAGES * drift.limit
+        return beyond and self.residual.is_active(row)
 
     def tick(self, now: int) -> list[Finding]:
         """Judge silence and closed windows; call it when every entry of the stream has been read. now ms UTC."""
@@ -121,6 +136,8 @@ class Engine:
     def load(self, model: AssetModel) -> None:
         """Put a model in force; a tag that it does not know stays without."""
         slots = self.channels.slots_of(np.array(model.tag_ids, np.uint32))
+        if not model.provisional:
+            self.drift.confirm(slots, model.learned.get("drift", {}))
         for name, learned in model.learned.items():
             if name in self.detectors:
                 self.detectors[name].load(slots, learned)

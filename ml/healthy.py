@@ -63,6 +63,20 @@ def newest(stretches: list[tuple[int, int]], wanted_ms: int) -> list[tuple[int, 
     return kept[::-1]
 
 
+def spread(stretches: list[tuple[int, int]], number: int, each_ms: int) -> list[tuple[int, int]]:
+    """So many pieces of at most each_ms, as far apart as these stretches allow; ascending, none beyond its stretch."""
+    total = sum(end - start for start, end in stretches)
+    pieces = []
+    for k in range(number):
+        at = (2 * k + 1) * total // (2 * number)
+        for start, end in stretches:
+            if at < end - start:
+                pieces.append((max(start, start + at - each_ms // 2), min(end, start + at + each_ms // 2)))
+                break
+            at -= end - start
+    return pieces if total > number * each_ms else stretches
+
+
 def good_readings(conn: Connection, tag_id: int, stretches: list[tuple[int, int]]) -> tuple[Ints, Floats]:
     """(t, value) of the good readings in these stretches, the oldest `MAX_READINGS` of each."""
     rows = [row for a, b in stretches for row in historian.readings(conn, tag_id, a, b, None, MAX_READINGS)]

@@ -1,4 +1,4 @@
-"""`python -m ml.jobs`: runs what stands in JOBS for the queue `ml`: trainings and replays that a person asked for."""
+"""`python -m ml.jobs`: runs what stands in JOBS for the queue `ml`: trainings, replays and what else a person asked for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from realtime.supervise import configure_logging
 
 QUEUE = "ml"
 # What may run here, by dotted name: whoever reaches Redis could queue any name.
-JOBS = frozenset({"ml.training.train_asset", "ml.baseline_check.check_baseline", "ml.replay.replay_asset", "ml.tuning.tune_tag"})
+JOBS = frozenset(
+    {
+        "ml.training.train_asset",
+        "ml.baseline_check.check_baseline",
+        "ml.replay.replay_asset",
+        "ml.tuning.tune_tag",
+        "ml.lives.tell_lives",
+    }
+)
 
 log = logging.getLogger("ml.jobs")
 

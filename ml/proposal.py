@@ -13,7 +13,9 @@ from realtime.settings import Settings
 from realtime.snapshot import Limit, Snapshot
 
 # what of a tag the detectors read, besides its limits
-FIELDS = frozenset({"limits", "low", "high", "range_low", "range_high", "stuck_s", "stuck_deadband", "drift", "joint"})
+FIELDS = frozenset(
+    {"limits", "low", "high", "range_low", "range_high", "stuck_s", "stuck_deadband", "drift", "joint", "cusum_k", "cusum_h"}
+)
 SETTINGS = frozenset({"cusum_k", "cusum_h", "stuck_sensor_minutes"})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +65,14 @@ def regime(condition: Condition, value: Floats, idle: Floats) -> Regimes:
             found[value == word] = meaning
     found = np.where((found == STOPPED) & (idle > 0), IDLE, found)
     return np.where(np.isnan(value), UNKNOWN, found).astype(np.int8)
+
+
+def regime_of(words: Mapping[float, int], value: float, idle: float) -> int:
+    """The same of one value: words of the condition, empty where the tag is a bit."""
+    if isnan(value):
+        return UNKNOWN
+    found = words.get(value, UNKNOWN) if words else RUNNING if value != 0 else STOPPED
+    return IDLE if found == STOPPED and idle > 0 else found
 
 
 @dataclass(frozen=True, slots=True)

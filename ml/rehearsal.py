@@ -37,9 +37,9 @@ def rehearse(
 
     Each third of the full-rate part is judged by a model of the other two.
     """
-    first = min(int(one.t[0]) for one in history.series if len(one.t))
     last = max(int(one.t[-1]) for one in history.series if len(one.t)) + 1
-    edges = np.linspace(first, last, FOLDS + 1).astype(np.int64).tolist()
+    most = max((one.t for one in history.series), key=len)
+    edges = [*(int(most[len(most) * k // FOLDS]) for k in range(FOLDS)), last]  # thirds of the readings: there may be holes
     parts, models = [], []
     for k, (start, end) in enumerate(itertools.pairwise(edges)):
         progress.at(2 + k, f"learning without part {k + 1} of {FOLDS}, to judge that part")
@@ -151,4 +151,4 @@ def _without(history: History, start: int, end: int) -> History:
 def _cut(one: Series, keep: Any, levels: Any) -> Series:
     if levels is None or len(one.level_t) != len(one.levels):
         return replace(one, t=one.t[keep], v=one.v[keep])
-    return Series(one.t[keep], one.v[keep], one.levels[levels], one.level_t[levels])
+    return replace(one, t=one.t[keep], v=one.v[keep], levels=one.levels[levels], level_t=one.level_t[levels])

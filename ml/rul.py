@@ -69,12 +69,16 @@ class Wear:
 
 @dataclass(frozen=True, slots=True)
 class LifeModel:
-    """low, high float64 (g,): how far the truth lay from left-out predictions of 0, STEP, 2 STEP ... cycles."""
+    """low, high float64 (g,): how far the truth lay from left-out predictions of 0, STEP, 2 STEP ... cycles.
+
+    error float64 (2,): root mean square error of left-out lives, and what always telling their mean would have missed by; cycles.
+    """
 
     wear: Wear
     trees: Boosted
     low: Floats
     high: Floats
+    error: Floats
 
     def predict(self, history: Floats) -> Life:
         """What is left after the last row of history float64 (n, c), columns as learned; raises ValueError for what is not finite."""
@@ -87,14 +91,17 @@ class LifeModel:
     def arrays(self) -> Learned:
         """To be sealed by `ml.artefacts`."""
         wear = {name: getattr(self.wear, name) for name in Wear.__dataclass_fields__}
-        return {**wear, **{f"trees.{name}": array for name, array in self.trees.arrays().items()}, "low": self.low, "high": self.high}
+        return {**wear, **{f"trees.{name}": array for name, array in self.trees.arrays().items()}, **self._band()}
+
+    def _band(self) -> Learned:
+        return {"low": self.low, "high": self.high, "error": self.error}
 
 
 def from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> LifeModel:
     """The inverse of `LifeModel.arrays`; raises KeyError where one is missing."""
     wear = Wear(**{name: arrays[name] for name in Wear.__dataclass_fields__})
     trees = boosted.from_arrays({name.removeprefix("trees."): array for name, array in arrays.items() if name.startswith("trees.")})
-    return LifeModel(wear, trees, arrays["low"], arrays["high"])
+    return LifeModel(wear, trees, arrays["low"], arrays["high"], arrays["error"])
 
 
 def learn_life(lives: Sequence[Floats], *, rounds: int = ROUNDS) -> LifeModel:
@@ -114,9 +121,11 @@ def learn_life(lives: Sequence[Floats], *, rounds: int = ROUNDS) -> LifeModel:
         for life in long_enough[fold::FOLDS]:
             said.append(np.clip(trees.predict(wear.features(life)[WARM:]), 0.0, CAP))
             truth.append(cycles_left(life)[WARM:])
-    low, high = _band(np.concatenate(said), np.concatenate(truth))
+    told, true = np.concatenate(said), np.concatenate(truth)
+    low, high = _band(told, true)
+    error = np.sqrt([np.mean((true - told) ** 2), np.var(true)])
     wear, trees = _fitted(long_enough, SEEDS, rounds)
-    return LifeModel(wear, trees, low, high)
+    return LifeModel(wear, trees, low, high, error)
 
 
 def cycles_left(life: Floats) -> Floats:

@@ -5,8 +5,8 @@ Nothing here decides anything.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +51,35 @@ class Chunk:
         return Chunk(self.slots[keep], self.t[keep], self.v[keep], self.dt[keep], self.fresh[keep], self.running[keep], self.at[keep])
 
 
+class Single(NamedTuple):
+    """One ordinary reading: good, a number, of a known tag, newer than the last. What its fields mean: `Chunk`.
+
+    judged: the detectors may judge it; else only a gap is none.
+    """
+
+    slot: int
+    asset: int
+    t: int
+    v: float
+    dt: float
+    fresh: bool
+    running: int
+    judged: bool
+    at: int
+
+    def chunk(self) -> Chunk:
+        """The same as arrays of one."""
+        return Chunk(
+            np.array([self.slot]),
+            np.array([self.t]),
+            np.array([self.v]),
+            np.array([self.dt]),
+            np.array([self.fresh]),
+            np.array([self.running], np.int8),
+            np.array([self.at]),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """What a detector says of some of its rows (a row is a tag, a side of a tag or an asset, as the detector counts).
@@ -84,13 +113,28 @@ class Series:
     """Good readings of one tag: t int64 (n,) ms UTC ascending, v float64 (n,) at the live sampling period.
 
     levels float64 (m, 3): minimum, mean and maximum per minute or longer over the whole baseline, coarse parts included;
-    level_t int64 (m,) ms UTC when each begins, empty where nobody needs it.
+    level_t int64 (m,) ms UTC when each begins, empty where nobody needs it. wide_t, wide_v (k,): stretches of the baseline before
+    t, at the live sampling period too: what it does at other hours, with other products.
     """
 
     t: Ints
     v: Floats
     levels: Floats
     level_t: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    wide_t: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    wide_v: Floats = field(default_factory=lambda: np.empty(0))
+
+    def unbroken(self, length: int, longest_ms: float) -> Flags:
+        """bool (n - length + 1,): no two neighbours of the `length` readings from here on lie further apart than longest_ms."""
+        cuts = np.r_[0, np.cumsum(np.diff(self.t) > longest_ms)]
+        followed: Flags = cuts[length - 1 :] == cuts[: len(cuts) - length + 1]
+        return followed
+
+    def widened(self) -> Series:
+        """The same with its stretches in front: for what must know the whole of a day and bears gaps."""
+        if not len(self.wide_t):
+            return self
+        return replace(self, t=np.r_[self.wide_t, self.t], v=np.r_[self.wide_v, self.v])
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +146,7 @@ class History:
     window_s: float
     trees: int = 100
     seed: int = 0
+
+    def widened(self) -> History:
+        """Every series with its stretches in front."""
+        return replace(self, series=tuple(one.widened() for one in self.series))

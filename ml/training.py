@@ -6,6 +6,7 @@ Confirmed baselines count; without one, an unconfirmed one or the last hours mak
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version as version_of
@@ -19,11 +20,11 @@ from ml.channels import Channels
 from ml.detector import DETECTORS
 from ml.engine import AssetModel
 from ml.features import FEATURE_SET
-from ml.healthy import barred, free, good_readings, levels, newest
+from ml.healthy import barred, free, good_readings, levels, newest, spread
 from ml.progress import Progress
 from ml.regimes import Spans
 from ml.rehearsal import FOLDS, rehearse
-from ml.scoring import History, Series
+from ml.scoring import Floats, History, Ints, Series
 from ml.store import save_model
 from realtime import settings as settings_module
 from realtime.bus import Bus, connect, now_ms
@@ -32,10 +33,13 @@ from realtime.historian import Connection
 from realtime.settings import Settings
 from realtime.snapshot import Asset, Baseline, Snapshot, Tag
 
-# What learned: another library or another feature set asks for a new model (S2-44).
-LEARNER = f"{FEATURE_SET}, scikit-learn {version_of('scikit-learn')}, numpy {version_of('numpy')}"
+LEARNING = 2  # grows when a detector is new or learns otherwise
+# What learned: another library, feature set or way of learning asks for a new model (S2-44).
+LEARNER = f"{FEATURE_SET}, learning {LEARNING}, scikit-learn {version_of('scikit-learn')}, numpy {version_of('numpy')}"
 STEPS = 3 + FOLDS  # of a training: read, learn, learn without each part, judge
-FINE_MS = 2 * 3_600_000 + 600_000  # of the newest baseline is read at full rate
+FINE_MS = 2 * 3_600_000 + 600_000  # of the newest baselines is read at full rate
+JOINED_MS = 86_400_000  # a baseline that ends so long before the next is not read with it
+WIDE_STRETCHES, WIDE_MS = 24, 300_000  # of the rest, too: other hours of the day, other products
 PROVISIONAL_MS = 2 * 3_600_000
 COARSE = 3.0  # a stretch sampled this much slower than the end of the baseline is not live sampling
 
@@ -64,10 +68,14 @@ def basis_of(asset: Asset, now: int) -> Basis:
 def fingerprint(asset: Asset, tags: list[Tag], settings: Settings) -> str:
     """What a model of this asset depends on, besides the readings: a change of it asks for a new model."""
     spans = [(b.start, b.end) for b in basis_of(asset, 0).spans if b.confirmed]
-    facts = [(t.id, t.period_s, t.low, t.high, t.range_low, t.range_high, t.drift, t.joint, t.stuck_deadband) for t in tags]
+    facts = [
+        (t.id, t.period_s, t.low, t.high, t.range_low, t.range_high, t.drift, t.joint, t.stuck_deadband, t.cusum_k, t.cusum_h) for t in tags
+    ]
     out = [(w.start, w.end) for w in asset.work if any(w.start < end and w.end > start for start, end in spans)]
     runs = (asset.runs_by, asset.start_up_s)
-    text = repr((FEATURE_SET, LEARNER, spans, out, runs, facts, settings.aggregation_window_s, settings.n_estimators, settings.novelty))
+    cusum = (settings.cusum_k, settings.cusum_h)
+    window = (settings.aggregation_window_s, settings.n_estimators, settings.novelty)
+    text = repr((FEATURE_SET, LEARNER, spans, out, runs, facts, window, cusum))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -91,10 +99,30 @@ def read_history(conn: Connection, snapshot: Snapshot, asset_id: int, basis: Bas
 
 def _series(conn: Connection, tag: Tag, basis: Basis, closed: list[Spans]) -> Series:
     last = basis.spans[-1]
-    t, v = good_readings(conn, tag.id, newest(free(closed[-1], last.start, last.end), FINE_MS))
+    joined = list(zip(basis.spans, closed, strict=True))[_first_joined(basis.spans) :]
+    fine = newest([part for span, one in joined for part in free(one, span.start, span.end)], FINE_MS)
+    t, v = good_readings(conn, tag.id, fine)
     every = [levels(conn, tag.id, span.start, span.end, one) for span, one in zip(basis.spans, closed, strict=True)]
     kept, t_kept = live_part(t, v)
-    return Series(t_kept, kept, np.concatenate([rows[:, :3] for _, rows in every]), np.concatenate([t for t, _ in every]))
+    before = fine[0][0] if fine else last.start
+    rest = [part for span, one in zip(basis.spans, closed, strict=True) for part in free(one, span.start, min(span.end, before))]
+    wide_t, wide_v = _wide(conn, tag, rest, t_kept)
+    level_v, level_t = np.concatenate([rows[:, :3] for _, rows in every]), np.concatenate([t for t, _ in every])
+    return Series(t_kept, kept, level_v, level_t, wide_t, wide_v)
+
+
+def _first_joined(spans: Sequence[Baseline]) -> int:
+    """From here on the baselines follow each other closely: a short one that was added must not replace a long one."""
+    return max((i for i in range(1, len(spans)) if spans[i].start - spans[i - 1].end > JOINED_MS), default=0)
+
+
+def _wide(conn: Connection, tag: Tag, rest: list[tuple[int, int]], fine_t: Ints) -> tuple[Ints, Floats]:
+    """(t, v) of pieces of the rest of the baseline, of those that were sampled as the newest part was."""
+    pieces = [good_readings(conn, tag.id, [piece]) for piece in spread(rest, WIDE_STRETCHES, WIDE_MS)]
+    usual = np.median(np.diff(fine_t)) if len(fine_t) > 1 else 0.0
+    live = [(t, v) for t, v in pieces if len(t) > 1 and np.diff(t).min() > 0 and np.median(np.diff(t)) <= COARSE * usual]
+    t, v = (np.concatenate([np.empty(0, kind), *(one[i] for one in live)]) for i, kind in ((0, np.int64), (1, np.float64)))
+    return t, v
 
 
 def live_part(t: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

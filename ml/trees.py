@@ -12,6 +12,7 @@ from sklearn.ensemble import IsolationForest
 
 from ml.scoring import Floats, Ints
 
+TOGETHER = 64  # rows judged in one pass: what is in hand stays in a processor's cache
 FIELDS = ("left", "right", "feature", "threshold", "path", "roots")
 
 
@@ -88,8 +89,7 @@ class Grove:
     """Many forests end to end; `score` takes rows of any of them in one call."""
 
     forests: Sequence[Trees]
-    left: npt.NDArray[np.int32] = field(init=False)
-    right: npt.NDArray[np.int32] = field(init=False)
+    child: npt.NDArray[np.int32] = field(init=False)  # left and right of node i at 2 i and 2 i + 1
     feature: npt.NDArray[np.int32] = field(init=False)
     threshold: Floats = field(init=False)
     path: Floats = field(init=False)
@@ -99,14 +99,15 @@ class Grove:
     def __post_init__(self) -> None:
         sizes = [len(trees.left) for trees in self.forests]
         at = np.concatenate([[0], np.cumsum(sizes)])[:-1].astype(np.int64)
-        self.left = _end_to_end([trees.left + o for trees, o in zip(self.forests, at, strict=True)], np.int32)
-        self.right = _end_to_end([trees.right + o for trees, o in zip(self.forests, at, strict=True)], np.int32)
+        left = _end_to_end([trees.left + o for trees, o in zip(self.forests, at, strict=True)], np.int32)
+        right = _end_to_end([trees.right + o for trees, o in zip(self.forests, at, strict=True)], np.int32)
         self.feature = _end_to_end([trees.feature for trees in self.forests], np.int32)
         # one node more at the end, with no path: forests of fewer trees are filled up with it
         self.threshold = np.append(_end_to_end([trees.threshold for trees in self.forests], np.float64), 0.0)
         self.path = np.append(_end_to_end([trees.path for trees in self.forests], np.float64), 0.0)
-        last = len(self.left)
-        self.left, self.right, self.feature = np.append(self.left, last), np.append(self.right, last), np.append(self.feature, 0)
+        last = len(left)
+        self.child = np.append(np.stack([left, right], axis=1).ravel(), np.array([last, last], np.int32))
+        self.feature = np.append(self.feature, np.int32(0))
         width = max((len(trees.roots) for trees in self.forests), default=0)
         self.roots = np.full((len(self.forests), width), last, np.int64)
         for row, (trees, offset) in enumerate(zip(self.forests, at, strict=True)):
@@ -116,18 +117,28 @@ class Grove:
     def score(self, forest: Ints, rows: Floats) -> Floats:
         """float64 (n,) in (0, 1), high = odd; forest int64 (n,) which one, rows float64 (n, widest), padded with anything.
 
-        Equal to -IsolationForest.score_samples; 100 trees cost about 15 us a row in a batch of 100.
+        Equal to -IsolationForest.score_samples; 100 trees cost about 30 us a row.
         """
         x = rows.astype(np.float32).astype(np.float64)  # scikit-learn compares single-precision features with double limits
-        node = self.roots[forest]
-        at = np.arange(len(rows))[:, None]
-        for _ in range(max((trees.depth for trees in self.forests), default=0)):
-            right = x[at, self.feature[node]] > self.threshold[node]
-            node = np.where(right, self.right[node], self.left[node])
+        levels = max((trees.depth for trees in self.forests), default=0)
+        depth = np.empty(len(rows))
+        for first in range(0, len(rows), TOGETHER):
+            few = slice(first, first + TOGETHER)
+            depth[few] = self.path[self._leaves(self.roots[forest[few]], x[few], levels)].sum(axis=1)
         normal = np.array([trees.normal for trees in self.forests])[forest]
-        depth = self.path[node].sum(axis=1)
         total = self.grown[forest] * normal
         return np.where(total > 0, 2.0 ** (-depth / np.where(total > 0, total, 1.0)), 1.0)
+
+    def _leaves(self, node: Ints, x: Floats, levels: int) -> Ints:
+        """int64 (n, n_trees): where rows x float64 (n, features) end, from the roots int64 (n, n_trees)."""
+        own = np.repeat(np.arange(len(x)) * x.shape[1], node.shape[1])  # where the row of each begins in `flat`
+        flat, at, to = x.ravel(), node.flatten(), np.empty_like(own)
+        for _ in range(levels):  # `take` with "clip" does not look at every index twice; all are inside
+            np.add(own, self.feature.take(at, mode="clip"), out=to)
+            right = flat.take(to, mode="clip") > self.threshold.take(at, mode="clip")
+            np.add(at, at, out=to)
+            at[:] = self.child.take(np.add(to, right, out=to), mode="clip")
+        return at.reshape(node.shape)
 
 
 def _end_to_end(parts: Sequence[npt.NDArray[Any]], dtype: type) -> npt.NDArray[Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 
 import numpy as np
 
 from ml.features import ten_features
-from ml.scoring import Chunk, Flags, Floats, Ints
+from ml.scoring import Chunk, Floats, Ints
 
 GRACE_MS = 2000  # a window closes so long after its end: what is on the way still belongs to it
 MAX_READINGS = 5_000_000  # of one shard and window; more are counted and left out
@@ -31,7 +32,8 @@ class Windows:
         self.nominal, self.low, self.high = nominal, low, high
         self.start = 0  # of the open window; 0 = none yet
         self.left_out = 0
-        self._parts: list[Chunk] = []
+        self._parts: list[tuple[Ints, Ints, Floats]] = []
+        self._singles = (array("q"), array("q"), array("d"))  # what came one by one: 24 bytes a reading, not one array a column
         self._held = 0
 
     def add(self, chunk: Chunk) -> None:
@@ -42,19 +44,28 @@ class Windows:
         if self._held + len(chunk) > MAX_READINGS:
             self.left_out += len(chunk)
             return
-        self._parts.append(chunk)
+        self._parts.append((chunk.slots, chunk.t, chunk.v))
         self._held += len(chunk)
+
+    def add_one(self, slot: int, t: int, v: float) -> bool:
+        """Keep one reading; False, and nothing kept, where `add` must do it."""
+        if not self.start or self._held >= MAX_READINGS:
+            return False
+        slots, at, values = self._singles
+        slots.append(slot)
+        at.append(t)
+        values.append(v)
+        self._held += 1
+        return True
 
     def close(self, now: int) -> Closed | None:
         """The oldest open window, once `now` (ms UTC, source time) is past its end; None before, and when it was empty."""
         if not self.start or now < self.start + self.window_ms + GRACE_MS:
             return None
         end = self.start + self.window_ms
-        slots = np.concatenate([np.empty(0, np.int64), *(part.slots for part in self._parts)])
-        t = np.concatenate([np.empty(0, np.int64), *(part.t for part in self._parts)])
-        v = np.concatenate([np.empty(0), *(part.v for part in self._parts)])
+        slots, t, v = self._taken()
         inside, later = (t >= self.start) & (t < end), t >= end
-        self._keep(later)
+        self._parts, self._held = [(slots[later], t[later], v[later])], int(later.sum())
         # after an absence jump straight to the window that is running now
         self.start = end if now - end < 2 * self.window_ms else now // self.window_ms * self.window_ms
         slots, t, v = slots[inside], t[inside], v[inside]
@@ -67,12 +78,10 @@ class Windows:
         features = ten_features(starts, t, v, self.nominal[own], self.low[own], self.high[own])
         return Closed(end, own, features, np.diff(np.r_[starts, len(slots)]))
 
-    def _keep(self, later: Flags) -> None:
-        at, kept = 0, []
-        for part in self._parts:
-            mine = later[at : at + len(part)]
-            at += len(part)
-            if mine.any():
-                kept.append(part.only(mine))
-        self._parts = kept
-        self._held = sum(len(part) for part in kept)
+    def _taken(self) -> tuple[Ints, Ints, Floats]:
+        """All readings held: slots, t and v; none are held after it."""
+        singles = self._singles
+        self._singles = (array("q"), array("q"), array("d"))
+        one_by_one = (np.frombuffer(singles[0], np.int64), np.frombuffer(singles[1], np.int64), np.frombuffer(singles[2], np.float64))
+        slots, t, v = zip(*self._parts, one_by_one, strict=True)
+        return np.concatenate(slots), np.concatenate(t), np.concatenate(v)

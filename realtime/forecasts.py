@@ -5,6 +5,7 @@ It says nothing about why a level moves, and nothing about the life of a machine
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -20,6 +21,8 @@ POINTS = 60  # a trend is fitted on so many means at most: 1,770 slopes
 LEAST_POINTS = 12
 REPLICATES = 200
 BAND = (0.05, 0.95)  # quantiles of the replicates' times
+MOST_MEMORY = 0.97  # of an hour for the one before: above it a level walks, and no span is long enough to tell that from a trend
+RUNS = 0.9  # of what an hour of this machine runs at most: one that ran less is a stop with what comes before and after
 FARTHEST = 3.0  # spans ahead: beyond that an extrapolation has no ground
 HOUR_MS = 3_600_000
 
@@ -57,13 +60,14 @@ class Forecast:
 
 
 def trendline(t: npt.ArrayLike, levels: npt.ArrayLike, seed: int = 0) -> Trendline | None:
-    """Theil-Sen line through level means, with a moving-block bootstrap of its residuals; None with fewer than 12 levels.
+    """Theil-Sen line through level means, with a bootstrap of its wander; None with fewer than 12 levels.
 
     t int64 (n,) ms UTC, levels float64 (n,) engineering units; the order does not matter, NaN and infinities are left out, of a
-    time that stands twice the first counts. Deterministic for a seed. Source: Sen 1968; Kuensch 1989 (blocks of sqrt(n) keep
-    the wander of a plant, which single residuals would average away).
+    time that stands twice the first counts. Deterministic for a seed. Source: Sen 1968. The replicates are the line with other
+    wander on it, which remembers as much as the residuals do (AR(1), `memory`): single residuals would average it away.
     """
-    hours, y = _thinned(np.asarray(t, np.int64), np.asarray(levels, np.float64))
+    at, every = _known(np.asarray(t, np.int64), np.asarray(levels, np.float64))
+    hours, y = _thinned(at, every)
     if len(y) < LEAST_POINTS:
         return None
     newest = float(hours[-1])
@@ -74,8 +78,11 @@ def trendline(t: npt.ArrayLike, levels: npt.ArrayLike, seed: int = 0) -> Trendli
     line = level[0] + slope[0] * x
     residuals = z - line
     residuals = residuals - np.median(residuals)
+    of_each = (every - y[0]) / scale - (level[0] + slope[0] * (at - newest))
     rng = np.random.default_rng(seed)
-    slopes, at_end = _theil_sen(x, line + _blocks(residuals, rng))
+    # both tell it: hours are more and sharper, means know a daily cycle as what it is
+    phi = min(memory(residuals), _of_means(memory(of_each), len(at) / len(y)))
+    slopes, at_end = _theil_sen(x, line + _wandering(residuals, phi, rng))
     wander = rng.choice(residuals, REPLICATES)
     return Trendline(
         at=round(newest * HOUR_MS),
@@ -89,16 +96,34 @@ def trendline(t: npt.ArrayLike, levels: npt.ArrayLike, seed: int = 0) -> Trendli
     )
 
 
-def _thinned(t: npt.NDArray[np.int64], levels: Floats) -> tuple[Floats, Floats]:
-    """(hours, means), ascending in time, at most POINTS of them."""
+def running(t: npt.NDArray[np.int64], rest: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """bool (n,): which hours, by their middles t int64 (n,) ms UTC, a machine ran, that stood still or idled in the stretches
+    rest int64 (m, 2), ascending, none touching another. Of one that never runs a whole hour those that it ran most of.
+    """
+    if not len(rest) or not len(t):
+        return np.ones(len(t), bool)
+    edges = rest.ravel().astype(np.float64)
+    stood = np.concatenate([[0.0], np.cumsum(np.where(np.arange(1, len(edges)) % 2, np.diff(edges), 0.0))])
+    begins = t - HOUR_MS / 2
+    share = 1 - (np.interp(begins + HOUR_MS, edges, stood) - np.interp(begins, edges, stood)) / HOUR_MS
+    ran: npt.NDArray[np.bool_] = (share > 0) & (share >= RUNS * share.max())
+    return ran
+
+
+def _known(t: npt.NDArray[np.int64], levels: Floats) -> tuple[Floats, Floats]:
+    """(hours, levels), ascending in time, finite, a time once."""
     known = np.isfinite(levels)
     at, first = np.unique(t[known], return_index=True)
-    y = levels[known][first]
+    return at / HOUR_MS, levels[known][first]
+
+
+def _thinned(hours: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """(hours, means), at most POINTS of them."""
     if len(y) <= POINTS:
-        return at / HOUR_MS, y
+        return hours, y
     edges = np.linspace(0, len(y), POINTS + 1).astype(np.int64)
     count = np.diff(edges)
-    return np.add.reduceat(at / HOUR_MS, edges[:-1]) / count, np.add.reduceat(y, edges[:-1]) / count
+    return np.add.reduceat(hours, edges[:-1]) / count, np.add.reduceat(y, edges[:-1]) / count
 
 
 def _theil_sen(x: Floats, y: Floats) -> tuple[Floats, Floats]:
@@ -108,13 +133,37 @@ def _theil_sen(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     return slope, np.median(y - slope[:, None] * x, axis=1)
 
 
-def _blocks(residuals: Floats, rng: np.random.Generator) -> Floats:
-    """float64 (REPLICATES, n): residuals in blocks of sqrt(n) neighbours, drawn anew."""
+def memory(residuals: Floats) -> float:
+    """Lag-1 correlation that the wander may have, from residuals of a fitted line float64 (n,): in [0, MOST_MEMORY].
+
+    A line takes part of a slow wander for its own: 2 + 4 phi of n are added for that, and one standard error, since the band must
+    hold where the memory is longer than a day of levels shows. Source: Kendall 1954 (bias), Bartlett 1946 (error).
+    """
+    x, n = residuals - residuals.mean(), len(residuals)
+    power = float(x @ x)
+    phi = float(x[1:] @ x[:-1]) / power if power > 0 else 0.0
+    phi += (2 + 4 * phi) / n
+    phi += math.sqrt(max(1 - phi * phi, 0.0) / n)
+    return min(max(phi, 0.0), MOST_MEMORY)
+
+
+def _of_means(phi: float, m: float) -> float:
+    """Lag-1 correlation of means of m neighbours of an AR(1) of phi."""
+    if m <= 1 or phi <= 0:
+        return phi
+    gone = 1 - math.pow(phi, m)
+    return phi * gone * gone / (m * (1 - phi * phi) - 2 * phi * gone)
+
+
+def _wandering(residuals: Floats, phi: float, rng: np.random.Generator) -> Floats:
+    """float64 (REPLICATES, n): AR(1) of phi from the residuals' own steps, drawn anew; a line has cost three of them."""
     n = len(residuals)
-    length = max(round(n**0.5), 2)
-    starts = rng.integers(0, n - length + 1, (REPLICATES, -(-n // length)))
-    index = (starts[:, :, None] + np.arange(length)).reshape(REPLICATES, -1)[:, :n]
-    drawn: Floats = residuals[index]
+    steps = residuals[1:] - phi * residuals[:-1]
+    steps = (steps - steps.mean()) * (len(steps) / (len(steps) - 3)) ** 0.5
+    drawn = rng.choice(steps, (REPLICATES, n))
+    drawn[:, 0] /= (1 - phi**2) ** 0.5
+    for i in range(1, n):
+        drawn[:, i] += phi * drawn[:, i - 1]
     return drawn
 
 

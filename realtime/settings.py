@@ -54,8 +54,8 @@ TABLE: tuple[Setting, ...] = (
     Setting("JWT_EXPIRY_HOURS", "jwt_expiry_hours", read.number(0.01, 24), "8", "one shift"),
     Setting("AGGREGATION_WINDOW_SECONDS", "aggregation_window_s", read.number(1, 3600), "60", "window of the ten features"),
     Setting("ANOMALY_CONTAMINATION", "anomaly_contamination", read.number(0, 0.5), "0.05", "kept; limits come from left-out data"),
-    Setting("ANOMALY_WARNING_THRESHOLD", "anomaly_warning", read.number(0, 1), "0.5", "score shown as warning"),
-    Setting("ANOMALY_CRITICAL_THRESHOLD", "anomaly_critical", read.number(0, 1), "0.7", "score shown as critical"),
+    Setting("ANOMALY_WARNING_THRESHOLD", "anomaly_warning", read.number(0, 1), "0.5", "warning from here: 0.5 is 1.5 x the limit"),
+    Setting("ANOMALY_CRITICAL_THRESHOLD", "anomaly_critical", read.number(0, 1), "0.7", "critical from here: 0.2 more is twice as far"),
     Setting("N_ESTIMATORS", "n_estimators", read.whole(10, 1000), "100", "trees of the Isolation Forest"),
     Setting("MIN_TRAINING_SAMPLES", "min_training_samples", read.whole(10, 100000), "30", "readings before a provisional model"),
     Setting("CUSUM_K", "cusum_k", read.number(0.01, 10), "0.5", "reference value in sigma"),
@@ -65,6 +65,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("NUM_MACHINES", "num_machines", read.whole(1, 50), "3", "rotating machines of the demo plant"),
     Setting("INTERVAL_SECONDS", "interval_s", read.number(0.1, 3600), "3", "their publishing interval"),
     Setting("DEMO_HISTORY_HOURS", "demo_history_hours", read.number(2, 24 * 365), "48", "simulated healthy past that the demo starts with"),
+    Setting("DEMO_TRAINING", "demo_training", read.switch, "1", "train the demo's machines at the first start; 0 = when a person asks"),
     Setting("DURATION_MINUTES", "duration_minutes", lambda raw: float(raw) if raw else None, "", "demo ends after; empty = endless"),
     Setting("PROOF_WINDOW_SECONDS", "proof_window_s", read.number(1, 604800), "14400", "running time the proof of repair watches"),
     Setting("SMTP_HOST", "smtp_host", read.optional, "", "mail relay; empty = no mail"),
@@ -145,6 +146,7 @@ class Settings:
     num_machines: int
     interval_s: float
     demo_history_hours: float
+    demo_training: bool
     duration_minutes: float | None
     proof_window_s: float
     smtp_host: str | None

@@ -13,16 +13,18 @@ import msgspec
 
 from realtime.errors import DecodeError
 
-Holds = Literal["running", "stopped", "always"]
+Holds = Literal["running", "stopped", "always", "idle", "starting"]
+Side = Literal["high", "low", "rising", "falling"]
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
-    """One configured limit of a tag; `side` high alarms above `value`, low below it.
+    """One configured limit of a tag; `side` high alarms above `value`, low below it; rising and falling where it does so faster
+    than `value`, which then is positive and per minute, as is the deadband.
 
     deadband in engineering units on the way back; delays in seconds. A confirmed limit may open an order by itself.
     """
 
-    side: Literal["high", "low"]
+    side: Side
     value: float
     severity: Literal["advisory", "warning", "critical"]
     deadband: float = 0.0
@@ -62,6 +64,8 @@ class Tag(msgspec.Struct, frozen=True, kw_only=True):
     stuck_s: float | None = None
     stuck_deadband: float = 0.0
     drift: bool = True
+    cusum_k: float | None = None  # of this tag alone; None = CUSUM_K, CUSUM_H
+    cusum_h: float | None = None
     joint: bool = True  # part of the machine's joint models
     virtual: bool = False  # computed by the collector (statistics of a frame), not addressed
     deadband_pct: float = 0.0  # report by exception: per cent of range_low..range_high; `deadband` is the same in engineering units

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
 from math import expm1
 
 import numpy as np
@@ -12,7 +14,7 @@ from ml.scoring import Floats, History, Learned, Series
 OVERSHOOT = 1.166  # Siegmund's correction for the sum's overshoot of h
 MIN_BLOCKS = 20
 MIN_LEVELS = 1440  # minutes: a fixed reference is worth something once day and night were seen
-MARGIN = 1.25  # over what the healthy baseline itself added up to
+MARGIN = 1.6  # over what the healthy baseline itself added up to; the day after it reached 1.5 of it (bench/alarm_budget.py)
 MOST_H = 60.0  # a baseline that adds up further wanders too much to be judged by sums
 
 
@@ -25,6 +27,7 @@ def run_length(h: float, k: float) -> float:
     return (expm1(x) - x) / (4 * k * k)
 
 
+@cache  # the same for every tag of a plant, but for the few that have a k of their own
 def interval(blocks: float, k: float) -> float:
     """The h whose in-control run length is this many blocks, to 1e-9; at least 0."""
     low, high = 0.0, 1.0
@@ -36,11 +39,11 @@ def interval(blocks: float, k: float) -> float:
     return high
 
 
-def learn_reference(history: History, k: float, least_h: float) -> Learned:
+def learn_reference(history: History, ks: Sequence[float], least_hs: Sequence[float]) -> Learned:
     """mu, sigma, h float64 (n_tags,), NaN where nothing could be learned or the level wanders too much; level_t int64 ms UTC.
 
     A baseline shorter than a day gives nothing: what a level does by night is not known from two hours of a morning.
-    wanders bool (n_tags,): switched off for the tag.
+    ks, least_hs: of each tag. wanders bool (n_tags,): switched off for the tag.
 
     sigma is the scale of `drift` or the deviation of the baseline's own means, whichever is more.
     """
@@ -55,8 +58,8 @@ def learn_reference(history: History, k: float, least_h: float) -> Learned:
             continue
         every = np.concatenate((means, series.levels[:, 1]))
         mu[i], sigma[i] = every.mean(), max(float(scale["scale"][i]), float(every.std()))
-        reached = max(_reached((part - mu[i]) / sigma[i], k) for part in (means, series.levels[:, 1]))
-        h[i] = max(least_h, MARGIN * reached)
+        reached = max(_reached((part - mu[i]) / sigma[i], ks[i]) for part in (means, series.levels[:, 1]))
+        h[i] = max(least_hs[i], MARGIN * reached)
     wanders = h > MOST_H
     far = ~(h <= MOST_H)
     mu[far], sigma[far], h[far] = np.nan, np.nan, np.nan

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ml.arrays import Keyed, State
+from ml.arrays import State
 from ml.channels import Channels
 from ml.detectors.cva_fit import CARRY, LAMBDA, PAST, expected, learn_cva
+from ml.per_asset import PerAsset
+from ml.plain import flags, floats, wholes
 from ml.scoring import Chunk, Flags, Floats, History, Ints, Learned, Score, undecided
 from realtime.events import AlertType, Because
 from realtime.settings import Settings
@@ -16,7 +18,7 @@ CEILING = 4.0  # limits: smoothed energy goes no higher, so that an alarm ends s
 NEVER = -(10**12)
 
 
-class Cva(Keyed):
+class Cva(PerAsset):
     """Good at: machines of six and more tags whose control loops hide a fault from every single tag. Bad at: saying what broke
     (it names the tags), and at operating points that the baseline does not have.
 
@@ -53,6 +55,14 @@ class Cva(Keyed):
         self.calibrated_t = np.array([tag.calibrated_at or 0 for tag in channels.tags], np.int64)
         self._members: dict[int, Ints] = {}  # asset row -> slots in the order of the model
         self._matrices: dict[int, Floats] = {}
+        self._joint, self._expected, self._sum, self._count = (
+            flags(self.joint),
+            wholes(self.expected),
+            floats(self.sum),
+            wholes(self.count),
+        )
+        self._open_row, self._row_ms, self._asset = wholes(self.open), wholes(self.row_ms), wholes(channels.asset)
+        self._lists: dict[int, list[int]] = {}  # `_members` as lists
 
     def learn(self, history: History) -> Learned:
         """Means, spreads, energies and limits."""
@@ -73,7 +83,7 @@ class Cva(Keyed):
         former = self._members.get(row, np.empty(0, np.int64))
         self.joint[former] = False
         self.joint[mine] = True
-        self._members[row], self._matrices[row] = mine, learned["energy"]
+        self._members[row], self._matrices[row], self._lists[row] = mine, learned["energy"], mine.tolist()
         self.limits[row] = learned["limits"]
         if np.isnan(self.energies[row]).any() or not np.array_equal(former, mine):
             self.energies[row] = expected(learned["energy"])
@@ -84,6 +94,20 @@ class Cva(Keyed):
         super().adopt(state)
         unset = np.isnan(self.energies)
         self.energies[unset] = fresh[unset]
+
+    def note(self, s: int, t: int, v: float, dt: float) -> bool:
+        """A reading that ends no row: see `Noting`."""
+        if not self._joint[s]:
+            return True
+        asset = self._asset[s]
+        block, count = t // self._row_ms[asset], self._count[s] + 1
+        if block != self._open_row[asset]:
+            return block < self._open_row[asset]  # too late for its row
+        if count >= self._expected[s] and all(self._count[k] >= self._expected[k] for k in self._lists[asset] if k != s):
+            return False
+        self._sum[s] += v
+        self._count[s] = count
+        return True
 
     def score(self, chunk: Chunk) -> Score | None:
         """Judge the machines whose row this reading ends."""
@@ -170,29 +194,14 @@ class Cva(Keyed):
         codes, slots = np.zeros(n, np.int64), np.full(n, -1)
         return Score(assets, shown, np.ones(n), active, codes, slots, end, self.onset[assets], reading, undecided(n))
 
-    def tick(self, now: int) -> Score | None:
-        """Nothing: only readings end a row."""
-        return None
-
-    def row_keys(self) -> list[str]:
-        """One row an asset."""
-        return self.channels.asset_keys()
-
     def is_active(self, row: int) -> bool:
         """The alarm of this asset stands, and there is still a model to end it."""
-        return bool(self.alarm[row]) and row in self._members
-
-    def asset_row(self, row: int) -> int:
-        """Rows are assets."""
-        return row
+        return super().is_active(row) and row in self._members
 
     def because(self, row: int, slot: int) -> tuple[Because, ...]:
         """Shares of the tags in the energy that is further beyond its limit, above what healthy rows have; largest first."""
         slots = self._members.get(row, np.empty(0, np.int64))
-        excess = np.maximum(self.share[slots, int(np.argmax(self.strength[row]))] - PAST, 0.0)
-        weights = excess / excess.sum() if excess.sum() > 0 else np.full(len(slots), 1 / max(len(slots), 1))
-        pairs = sorted(zip(slots.tolist(), weights.tolist(), strict=True), key=lambda pair: -pair[1])
-        return tuple(Because(self.channels.tags[s].name, round(share, 4)) for s, share in pairs if share >= 0.01)
+        return self.shares(slots, np.maximum(self.share[slots, int(np.argmax(self.strength[row]))] - PAST, 0.0))
 
 
 def _joined(scores: list[Score]) -> Score | None:

@@ -26,6 +26,7 @@ def learn_cva(history: History) -> Learned:
     joint tags in the order of the history, newest row first; limits float64 (2,); row_ms, level_t int64 (1,), left_out_rate
     float64 (1,). Source: Larimore 1983; Russell, Chiang, Braatz 2000; limits: ML.md 3.8.
     """
+    history = history.widened()
     joint = [
         i
         for i, (tag, series) in enumerate(zip(history.tags, history.series, strict=True))

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from ml.arrays import Keyed, State
+from ml.arrays import State
 from ml.channels import Channels
+from ml.detectors.drift_at_rest import ABSENT_MS, CELLS, SOFT, AtRest
 from ml.detectors.drift_scale import TAU_S, TAU_SHIFTED_S, WINDOW_S, learn_scale
 from ml.scoring import Chunk, Flags, Floats, History, Ints, Learned, Score, undecided
 from realtime.events import AlertType, Because
 from realtime.settings import Settings
 
-CELLS = 30
-ON, SOFT, OFF = 3.0, 2.0, 1.05
+ON, OFF = 3.0, 1.05
 NEVER = -(10**15)
-ABSENT_MS = int(TAU_S * 1000)  # away longer than the level's memory: start at what is there
 
 
-class VDrift(Keyed):
+class VDrift(AtRest):
     """Good at: slow drift, bias, one machine's tags leaving their level together. Bad at: faults smaller than the healthy wander,
     and spread without a change of level (noise).
 
@@ -56,6 +55,7 @@ class VDrift(Keyed):
         self.settle_t = np.full(n, NEVER)
         self.calibrated_t = np.array([tag.calibrated_at or 0 for tag in channels.tags], np.int64)
         self.suspect = np.zeros(n, bool)  # another detector may name what these tags do; wait for its word
+        self._see(channels)
 
     def adopt(self, state: State) -> None:
         """Take over what is still here; a tag calibrated meanwhile starts anew at the level it has now."""
@@ -79,6 +79,14 @@ class VDrift(Keyed):
         """The scale of each tag; NaN where there is too little or nothing moves."""
         return learn_scale(history)
 
+    def confirm(self, slots: Ints, learned: Learned) -> None:
+        """A person called the baseline healthy: an alarm that began before its end is over, its tags take that level. Before `load`."""
+        if "level_t" not in learned:
+            return
+        here = slots >= 0
+        machines = self.channels.asset[slots[here]]
+        self._forget(slots[here][self.alarm[machines] & (learned["level_t"][here] > self.onset[machines])])
+
     def load(self, slots: Ints, learned: Learned) -> None:
         """Put scales in force; the level of a tag that has none yet starts with the end of the baseline, unless it was calibrated since."""
         here = slots >= 0
@@ -95,16 +103,17 @@ class VDrift(Keyed):
         chunk = chunk.only(np.isfinite(self.scale[chunk.slots]))
         if not len(chunk):
             return None
-        self._add(chunk)
+        m = self._add(chunk)
         s = chunk.slots
         ready = self.cell[s] - self.first_cell[s] >= self.cells[s] - 1
-        self.m[s] = self.total[s] / np.maximum(self.number[s], 1)
-        away = np.isnan(self.r[s]) | (chunk.t - self.good_t[s] > ABSENT_MS * self.pace[s])
-        culprit = self.channels.ids[s] == self.culprit_id[self.channels.asset[s]]
-        restart = ready & away & ~culprit
-        self.r[s[restart]] = self.m[s[restart]]
+        r = self.r[s]
+        away = np.isnan(r) | (chunk.t - self.good_t[s] > ABSENT_MS * self.pace[s])
+        if away.any():
+            culprit = self.channels.ids[s] == self.culprit_id[self.channels.asset[s]]
+            restart = ready & away & ~culprit
+            self.r[s[restart]] = r[restart] = m[restart]
         with np.errstate(invalid="ignore"):
-            self.z[s] = np.where(ready, np.abs(self.m[s] - self.r[s]) / self.scale[s], 0.0)
+            self.z[s] = np.where(ready, np.abs(m - r) / self.scale[s], 0.0)
         scored = self._decide(chunk, self._stirred(chunk, ready)) if ready.any() else None
         self._follow(chunk.only(ready))
         return scored
@@ -112,32 +121,38 @@ class VDrift(Keyed):
     def _stirred(self, chunk: Chunk, ready: Flags) -> Ints:
         """Machines with a tag beyond SOFT now or at their last decision, or in alarm; the others are at rest: S = 0."""
         asset = self.channels.asset[chunk.slots]
-        stirred = ready & ((self.z[chunk.slots] > SOFT) | self.stir[asset] | self.alarm[asset])
+        stirred = ready & ((self.z[chunk.slots] > SOFT) | (self.stir | self.alarm)[asset])
         awake = np.zeros(len(self.channels.assets), bool)
         awake[asset[stirred]] = True
         rest = ready & ~awake[asset]
         self.rise_t[asset[rest]] = chunk.t[rest]
         return np.flatnonzero(awake)
 
-    def _add(self, chunk: Chunk) -> None:
-        """Put readings into their cells; what left the window leaves its sum."""
-        s, f = chunk.slots, chunk.slots[chunk.fresh]
+    def _add(self, chunk: Chunk) -> Floats:
+        """Put readings into their cells; what left the window leaves its sum. Answers the means, float64 (n,)."""
+        s, cells = chunk.slots, self.cells[chunk.slots]
         cell = chunk.t // self.cell_ms[s]
-        self.sums[f], self.counts[f], self.total[f], self.number[f] = 0.0, 0, 0.0, 0
-        self.first_cell[f] = self.cell[f] = cell[chunk.fresh]
-        step = np.minimum(cell - self.cell[s], self.cells[s])
+        if chunk.fresh.any():
+            f = s[chunk.fresh]
+            self.sums[f], self.counts[f], self.total[f], self.number[f] = 0.0, 0, 0.0, 0
+            self.first_cell[f] = self.cell[f] = cell[chunk.fresh]
+        before, total, number = self.cell[s], self.total[s], self.number[s]
+        step = np.minimum(cell - before, cells)
+        sums, counts = self.sums.reshape(-1), self.counts.reshape(-1)  # the same memory, with one index
         for k in range(1, int(step.max(initial=0)) + 1):
-            old = s[step >= k]
-            at = (self.cell[old] + k) % self.cells[old]
-            self.total[old] -= self.sums[old, at]
-            self.number[old] -= self.counts[old, at]
-            self.sums[old, at], self.counts[old, at] = 0.0, 0
-        self.cell[s] = cell
-        at = cell % self.cells[s]
-        self.sums[s, at] += chunk.v
-        self.counts[s, at] += 1
-        self.total[s] += chunk.v
-        self.number[s] += 1
+            left = np.flatnonzero(step >= k)
+            at = s[left] * CELLS + (before[left] + k) % cells[left]
+            total[left] -= sums[at]
+            number[left] -= counts[at]
+            sums[at], counts[at] = 0.0, 0
+        at = s * CELLS + cell % cells
+        sums[at] += chunk.v
+        counts[at] += 1
+        total += chunk.v
+        number += 1
+        m: Floats = total / np.maximum(number, 1)
+        self.cell[s], self.total[s], self.number[s], self.m[s] = cell, total, number, m
+        return m
 
     def _excess(self, groups: Ints) -> Floats:
         """float64 (n_groups, width): max(z - 2, 0) of each member."""
@@ -200,38 +215,17 @@ class VDrift(Keyed):
 
     def _follow(self, chunk: Chunk) -> None:
         """The level r goes after m: slowly when quiet, faster for bystanders of an alarm, not at all for its culprit."""
-        s = chunk.slots
-        alarm = self.alarm[self.channels.asset[s]]
-        tau = np.where(alarm, TAU_SHIFTED_S, TAU_S) * self.pace[s]
-        gain = np.minimum(chunk.dt / tau, 1.0)
-        settling = chunk.t - self.settle_t[s] <= WINDOW_S * 1000 * self.pace[s]
+        s, pace = chunk.slots, self.pace[chunk.slots]
+        settling = chunk.t - self.settle_t[s] <= WINDOW_S * 1000 * pace
+        alarm = self.alarm[self.channels.asset[s]] if self.alarm.any() else np.zeros(len(s), bool)
+        gain = np.minimum(chunk.dt / (np.where(alarm, TAU_SHIFTED_S, TAU_S) * pace), 1.0)
         gain[settling & ~alarm] = 1.0
-        gain[alarm & (self.channels.ids[s] == self.culprit_id[self.channels.asset[s]])] = 0.0
-        self.r[s] += gain * (self.m[s] - self.r[s])
+        if alarm.any():
+            gain[alarm & (self.channels.ids[s] == self.culprit_id[self.channels.asset[s]])] = 0.0
+        r = self.r[s]
+        self.r[s] = r + gain * (self.m[s] - r)
         self.good_t[s] = chunk.t
-
-    def tick(self, now: int) -> Score | None:
-        """Nothing: only readings move a level."""
-        return None
-
-    def row_keys(self) -> list[str]:
-        """One row an asset."""
-        return self.channels.asset_keys()
-
-    def is_active(self, row: int) -> bool:
-        """The alarm of this asset stands."""
-        return bool(self.alarm[row])
-
-    def asset_row(self, row: int) -> int:
-        """Rows are assets."""
-        return row
 
     def because(self, row: int, slot: int) -> tuple[Because, ...]:
         """Shares of max(z - 2, 0)^2; the culprit first."""
-        excess = self._excess(np.array([row], np.int64))[0] ** 2
-        total = float(excess.sum())
-        if total <= 0:
-            return (Because(self.channels.tags[slot].name, 1.0),)
-        shares = [(int(member), float(e) / total) for member, e in zip(self.members[row], excess, strict=True) if e > 0.01 * total]
-        shares.sort(key=lambda pair: (pair[0] != slot, -pair[1]))
-        return tuple(Because(self.channels.tags[member].name, round(share, 4)) for member, share in shares)
+        return self.shares(self.members[row], self._excess(np.array([row], np.int64))[0] ** 2, slot)

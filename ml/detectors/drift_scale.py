@@ -13,6 +13,7 @@ LEVEL_S = 200.0  # the level starts as the mean of the baseline's last part
 LAGS_S = (100.0, 150.0, 200.0)
 MIN_CELLS = 12
 CALM_Z = 2.3  # a healthy baseline, followed as when live, stays below this; z - 2 counts from there
+LONGEST_STEP_S, LASTING = 120.0, 5  # of minutes: the longest, and so many have one median
 CHECKED_S = 3 * TAU_S  # shorter baselines are not long enough to follow
 
 
@@ -49,7 +50,7 @@ def _scale_and_level(series: Series, window_s: float, step_s: float) -> tuple[fl
     noise = (series.v.std() + 1e-9) ** 2 / per_window
     scale = float(np.sqrt(max(moves.mean(), moves[0], noise) + smallest**2 / 12))
     if span_s >= CHECKED_S * pace:
-        scale *= max(1.0, _worst_z(means, scale, step_s / (TAU_S * pace)) / CALM_Z)
+        scale *= max(1.0, _worst_z(means, scale, step_s / (TAU_S * pace)) / CALM_Z, _worst_earlier(series, scale, TAU_S * pace) / CALM_Z)
     late = series.t > series.t[-1] - LEVEL_S * pace * 1000
     return scale, float(series.v[late].mean())
 
@@ -74,4 +75,31 @@ def _worst_z(means: Floats, scale: float, gain: float) -> float:
     for mean in known.tolist():
         worst = max(worst, abs(mean - level))
         level += gain * (mean - level)
+    return worst / scale
+
+
+def lasting_minutes(series: Series) -> tuple[Floats, Floats]:
+    """(seconds, medians of LASTING minutes around each) of the baseline before its newest part; empty where it is kept in longer steps.
+
+    A step lasts; what a single minute shows may be the noise of its few readings, where they were sampled slower than now.
+    """
+    earlier = series.level_t < series.t[0]
+    t_s = series.level_t[earlier] / 1000
+    if len(t_s) < MIN_CELLS or np.median(np.diff(t_s)) > LONGEST_STEP_S:
+        return np.empty(0), np.empty(0)
+    around = np.lib.stride_tricks.sliding_window_view(series.levels[earlier, 1], LASTING)
+    return t_s[LASTING // 2 : -(LASTING // 2)], np.median(around, axis=1)
+
+
+def _worst_earlier(series: Series, scale: float, tau_s: float) -> float:
+    """The same over the minutes of the baseline before its newest part: its product changes and load steps are healthy, too."""
+    t_s, means = lasting_minutes(series)
+    if not len(means):
+        return 0.0
+    level, worst = float(means[0]), 0.0
+    for passed_s, mean in zip(np.diff(t_s).tolist(), means[1:].tolist(), strict=True):
+        if passed_s > tau_s:
+            level = mean  # it stood, or was not heard: a new beginning, as when live
+        worst = max(worst, abs(mean - level))
+        level += min(passed_s / tau_s, 1.0) * (mean - level)
     return worst / scale

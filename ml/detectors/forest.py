@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from ml.arrays import Keyed
 from ml.channels import Channels
 from ml.detectors.forest_fit import COMPLETE, learn_forest
 from ml.features import NAMES
+from ml.per_asset import PerAsset
+from ml.plain import flags
 from ml.scoring import Chunk, Floats, History, Ints, Learned, Score
 from ml.trees import FIELDS, Grove, Trees
-from ml.windows import Closed, Windows
+from ml.windows import Windows
 from realtime.events import AlertType, Because
 from realtime.settings import Settings
 
@@ -18,7 +19,7 @@ IN_A_ROW = 2  # odd windows before a finding
 ADVISORY = 0
 
 
-class Forest(Keyed):
+class Forest(PerAsset):
     """Good at: combinations that no single rule sees. Bad at: saying why (shares are of squared standardised features), and at
     levels a little beyond the baseline. Advisory only.
 
@@ -39,13 +40,15 @@ class Forest(Keyed):
         self.windows = Windows(self.window_s, np.zeros(n), np.zeros(n), np.ones(n))
         self.wanted = np.zeros(n, bool)
         self.usual = np.zeros(n)
+        self._wanted = flags(self.wanted)
         self.odd, self.onset = np.zeros(groups, np.int64), np.zeros(groups, np.int64)
         self.alarm = np.zeros(groups, bool)
-        self.shares: dict[int, Floats] = {}
+        self.beyond: dict[int, Floats] = {}
         self._slots: dict[int, Ints] = {}  # asset row -> slots of its joint tags, in the forest's order
         self._learned: dict[int, Learned] = {}
         self._grove: Grove | None = None  # grown when a window closes after a load
-        self._order = np.empty(0, np.int64)
+        self._order, self._limits = np.empty(0, np.int64), np.empty(0)
+        self._members, self._centre, self._spread = np.empty((0, 0), np.int64), np.empty((0, 0)), np.empty((0, 0))
 
     def learn(self, history: History) -> Learned:
         """Trees, scaling and limit."""
@@ -66,6 +69,10 @@ class Forest(Keyed):
         self._slots[row], self._learned[row] = mine, learned
         self._grove = None
 
+    def note(self, s: int, t: int, v: float, dt: float) -> bool:
+        """Any reading: see `Noting`. Only the window's end judges."""
+        return not self._wanted[s] or self.windows.add_one(s, t, v)
+
     def score(self, chunk: Chunk) -> Score | None:
         """Keep the readings for the window."""
         self.windows.add(chunk.only(self.wanted[chunk.slots]))
@@ -77,32 +84,36 @@ class Forest(Keyed):
         if closed is None or not self._learned:
             return None
         grove = self._grown()
-        at = np.full(len(self.channels), -1)
+        at = np.full(len(self.channels) + 1, -1)  # the last is for members that are none
         at[closed.slots] = np.arange(len(closed.slots))
-        full = [k for k, asset in enumerate(self._order) if self._is_full(closed, at[self._slots[int(asset)]])]
-        if not full:
+        place, none = at[self._members], self._members < 0
+        enough = (place >= 0) & (closed.count[place] >= COMPLETE * self.usual[self._members])
+        full = np.flatnonzero((enough | none).all(axis=1))
+        if not len(full):
             return None
+        rows = (closed.features[place[full]].reshape(len(full), -1) - self._centre[full]) / self._spread[full]
+        rows.reshape(len(full), -1, len(NAMES))[none[full]] = 0.0
         assets = self._order[full]
-        rows = np.zeros((len(full), max(len(self._slots[int(a)]) for a in assets) * len(NAMES)))
-        for i, asset in enumerate(assets.tolist()):
-            learned = self._learned[asset]
-            z = (closed.features[at[self._slots[asset]]].ravel() - learned["centre"]) / learned["spread"]
-            rows[i, : len(z)] = z
-            self.shares[asset] = (np.maximum(np.abs(z) - 2, 0) ** 2).reshape(-1, len(NAMES)).sum(axis=1)
-        return self._judge(assets, grove.score(np.array(full), rows), closed.end)
+        beyond = (np.maximum(np.abs(rows) - 2, 0) ** 2).reshape(len(full), -1, len(NAMES)).sum(axis=2)
+        self.beyond.update(zip(assets.tolist(), beyond, strict=True))
+        return self._judge(assets, grove.score(full, rows), self._limits[full], closed.end)
 
     def _grown(self) -> Grove:
         if self._grove is None:
             self._order = np.array(sorted(self._learned), np.int64)
+            width = max(len(slots) for slots in self._slots.values())
+            self._members = np.full((len(self._order), width), -1)
+            self._centre, self._spread = np.zeros((len(self._order), width * len(NAMES))), np.ones((len(self._order), width * len(NAMES)))
+            for i, asset in enumerate(self._order.tolist()):
+                learned, slots = self._learned[asset], self._slots[asset]
+                self._members[i, : len(slots)] = slots
+                self._centre[i, : len(slots) * len(NAMES)] = learned["centre"]
+                self._spread[i, : len(slots) * len(NAMES)] = learned["spread"]
             self._grove = Grove([_trees(self._learned[int(asset)]) for asset in self._order])
+            self._limits = np.array([float(self._learned[int(asset)]["limit"][0]) for asset in self._order])
         return self._grove
 
-    def _is_full(self, closed: Closed, at: Ints) -> bool:
-        present = at[at >= 0]
-        return len(present) == len(at) and bool((closed.count[present] >= COMPLETE * self.usual[closed.slots[present]]).all())
-
-    def _judge(self, assets: Ints, value: Floats, end: int) -> Score:
-        limit = np.array([float(self._learned[int(asset)]["limit"][0]) for asset in assets])
+    def _judge(self, assets: Ints, value: Floats, limit: Floats, end: int) -> Score:
         odd = value >= limit
         window_start = end - self.windows.window_ms
         self.onset[assets[odd & (self.odd[assets] == 0)]] = window_start
@@ -124,26 +135,10 @@ class Forest(Keyed):
             np.full(n, ADVISORY),
         )
 
-    def row_keys(self) -> list[str]:
-        """One row an asset."""
-        return self.channels.asset_keys()
-
-    def is_active(self, row: int) -> bool:
-        """The alarm of this asset stands, and there is still a forest to end it."""
-        return bool(self.alarm[row])
-
-    def asset_row(self, row: int) -> int:
-        """Rows are assets."""
-        return row
-
     def because(self, row: int, slot: int) -> tuple[Because, ...]:
         """Shares of the tags in the sum of max(|z| - 2, 0)^2 over their features."""
         slots = self._slots.get(row, np.empty(0, np.int64))
-        shares = self.shares.get(row, np.zeros(len(slots)))
-        total = float(shares.sum())
-        weights = shares / total if total > 0 else np.full(len(slots), 1 / max(len(slots), 1))
-        pairs = sorted(zip(slots.tolist(), weights.tolist(), strict=True), key=lambda pair: -pair[1])
-        return tuple(Because(self.channels.tags[s].name, round(share, 4)) for s, share in pairs if share >= 0.01)
+        return self.shares(slots, self.beyond.get(row, np.zeros(len(slots)))[: len(slots)])  # padded for the widest machine
 
 
 def _trees(learned: Learned) -> Trees:

@@ -26,6 +26,7 @@ def learn_forest(history: History) -> Learned:
     centre, spread float64 (n_tags * 10,); nominal, low, high, usual float64 (n_tags,), rows as in the history (tags that are
     not joint have usual 0); limit, left_out_rate float64 (1,).
     """
+    history = history.widened()
     joint = [
         i for i, tag in enumerate(history.tags) if tag.joint and tag.kind == "f64" and tag.role is None and len(history.series[i].v) > 1
     ]
@@ -87,7 +88,8 @@ def _matrix(history: History, joint: list[int], frame: Floats) -> tuple[Floats, 
         counts.append(end - begin)
         columns.append(_features_of(series, begin, end, frame[i]))
     count = np.stack(counts, axis=1)
-    usual = np.median(count, axis=0)
+    heard = count.any(axis=1)
+    usual = np.median(count[heard], axis=0) if heard.any() else np.zeros(len(joint))
     complete = (count >= np.maximum(COMPLETE * usual, 3)).all(axis=1)
     return np.concatenate(columns, axis=1)[complete], usual
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from ml.arrays import Keyed
 from ml.channels import Channels
+from ml.plain import flags, singles, wholes
 from ml.scoring import Chunk, Flags, Floats, History, Ints, Learned, Score, undecided
 from realtime.events import AlertType, Because
 from realtime.settings import Settings
@@ -52,6 +53,10 @@ class Gap(Keyed):
         slowest = np.zeros(sources)
         np.maximum.at(slowest, channels.source, channels.period_s)
         self.stall_ms = (np.maximum(STALL_S, 4 * slowest) * 1000)[channels.source].astype(np.int64)
+        self._seen, self._heard_at, self._last_t = wholes(self.seen), wholes(self.heard_at), wholes(self.last_t)
+        self._active, self._machine_active = flags(self.active), flags(self.machine_active)
+        self._source, self._ring = wholes(channels.source), singles(self.ring)
+        self._lost_at, self._back_at = wholes(self.lost_at), wholes(self.back_at)
 
     def learn(self, history: History) -> Learned:
         """Nothing: intervals are learned live."""
@@ -59,6 +64,19 @@ class Gap(Keyed):
 
     def load(self, slots: Ints, learned: Learned) -> None:
         """Nothing."""
+
+    def hear(self, s: int, asset: int, t: int, at: int, fresh: bool) -> bool:
+        """A reading of a tag that nobody missed: as `Noting.note`, with what only a gap is judged by."""
+        source = self._source[s]
+        if self._active[s] or self._machine_active[asset] or self._back_at[source] <= self._lost_at[source]:
+            return False
+        last_t = self._last_t[s]
+        if last_t > 0 and not fresh:
+            seen = self._seen[s]
+            self._ring[s * RING + seen % RING] = (t - last_t) / 1000
+            self._seen[s] = seen + 1
+        self._last_t[s], self._heard_at[s] = t, at
+        return True
 
     def score(self, chunk: Chunk) -> Score | None:
         """Note the intervals; tags that speak again are judged at once."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from math import isnan
+
 import numpy as np
 
 from ml.channels import Channels
+from ml.gate import restart_ms
 from ml.per_tag import PerTag
+from ml.plain import flags, floats, wholes
 from ml.scoring import Chunk, Flags, History, Ints, Learned, Score
 from realtime.settings import Settings
 
@@ -37,12 +41,16 @@ class Noise(PerTag):
         self.former, self.before = self.blank(), self.blank()
         self.active = np.zeros(n, bool)
         self.onset, self.rise_t = np.zeros(n, np.int64), np.zeros(n, np.int64)
+        self._bend, self._former, self._before = floats(self.bend), floats(self.former), floats(self.before)
+        self._bits, self._active = flags(self.bits), flags(self.active)
+        self._at, self._count, self._seen, self._rise_t = wholes(self.at), wholes(self.count), wholes(self.seen), wholes(self.rise_t)
 
     def learn(self, history: History) -> Learned:
         """1.8 x the greatest median bend of 20; where bends are mostly none (coarse resolution), half the greatest bend more."""
         bend = np.full(len(history.tags), np.nan)
-        for i, series in enumerate(history.series):
-            bends = np.abs(np.diff(series.v, n=2))
+        for i, (tag, series) in enumerate(zip(history.tags, history.series, strict=True)):
+            # live, the window starts anew after a pause
+            bends = np.abs(np.diff(series.v, n=2))[series.unbroken(3, restart_ms(tag.period_s))]
             if len(bends) < MIN_LEARN or not bends.any():
                 continue
             windows = np.lib.stride_tricks.sliding_window_view(bends, RING)
@@ -50,37 +58,70 @@ class Noise(PerTag):
             bend[i] = 1.8 * np.median(windows, axis=1).max() + coarse + 1e-9
         return {"bend": bend}
 
+    def note(self, s: int, t: int, v: float, dt: float) -> bool:
+        """A reading after which the tag is not in alarm, as before it: see `Noting`."""
+        bend = self._bend[s]
+        if isnan(bend):
+            return True
+        former, at = self._former[s], self._at[s]
+        wide = abs(v - 2 * former + self._before[s]) > bend
+        count = self._count[s] + wide - self._bits[s * RING + at]
+        if self._active[s] or count >= ON:
+            return False
+        if wide and count == 1:
+            self._rise_t[s] = t
+        self._before[s], self._former[s] = former, v
+        self._bits[s * RING + at], self._count[s] = wide, count
+        self._at[s] = (at + 1) % RING
+        self._seen[s] += 1
+        return True
+
+    def is_rising(self, s: int) -> bool:
+        """The same as `rising` of one."""
+        return self._count[s] >= RISING
+
     def score(self, chunk: Chunk) -> Score | None:
         """Share of the last 20 bends beyond the healthy bend, in units of the alarm's share."""
-        chunk = chunk.only(np.isfinite(self.bend[chunk.slots]))
+        bend = self.bend[chunk.slots]
+        known = np.isfinite(bend)
+        if not known.all():
+            chunk, bend = chunk.only(known), bend[known]
         if not len(chunk):
             return None
         s = chunk.slots
-        new = s[chunk.fresh]
-        self.bits[new], self.count[new], self.seen[new], self.former[new], self.before[new] = False, 0, 0, np.nan, np.nan
+        if chunk.fresh.any():
+            new = s[chunk.fresh]
+            self.bits[new], self.count[new], self.seen[new], self.former[new], self.before[new] = False, 0, 0, np.nan, np.nan
+        former, at = self.former[s], self.at[s]
         with np.errstate(invalid="ignore"):
-            wide = np.abs(chunk.v - 2 * self.former[s] + self.before[s]) > self.bend[s]
-        self.before[s] = self.former[s]
-        self.former[s] = chunk.v
-        at = self.at[s]
-        self.count[s] += wide.astype(np.int64) - self.bits[s, at]
-        self.bits[s, at] = wide
-        self.at[s] = (at + 1) % RING
-        self.seen[s] += 1
-        self._decide(chunk, wide)
-        ready = (self.seen[s] > RING) | self.active[s]
-        chunk = chunk.only(ready)
-        s = chunk.slots
-        return self.tag_score(chunk, self.count[s] / ON, self.active[s], np.zeros(len(s), np.int64), self.onset[s])
+            wide = np.abs(chunk.v - 2 * former + self.before[s]) > bend
+        self.before[s], self.former[s] = former, chunk.v
+        place = s * RING + at
+        bits = self.bits.reshape(-1)
+        count = self.count[s] + wide - bits[place]
+        bits[place], self.count[s] = wide, count
+        at += 1
+        at[at == RING] = 0
+        seen = self.seen[s] + 1
+        self.at[s], self.seen[s] = at, seen
+        active = self._decide(chunk, wide, count)
+        ready = (seen > RING) | active
+        if not ready.all():
+            chunk, count, active = chunk.only(ready), count[ready], active[ready]
+        return self.tag_score(chunk, count / ON, active, np.zeros(len(chunk), np.int64), self.onset[chunk.slots])
 
-    def _decide(self, chunk: Chunk, wide: Flags) -> None:
-        s = chunk.slots
-        first = wide & (self.count[s] == 1)
-        self.rise_t[s[first]] = chunk.t[first]
-        count, active = self.count[s], self.active[s]
-        starts = ~active & (count >= ON)
-        self.onset[s[starts]] = self.rise_t[s[starts]]
-        self.active[s] = (active & (count >= OFF)) | starts
+    def _decide(self, chunk: Chunk, wide: Flags, count: Ints) -> Flags:
+        """bool (n,): in alarm now."""
+        s, active = chunk.slots, self.active[chunk.slots]
+        first = wide & (count == 1)
+        if first.any():
+            self.rise_t[s[first]] = chunk.t[first]
+        many = count >= np.where(active, OFF, ON)
+        starts = many & ~active
+        if starts.any():
+            self.onset[s[starts]] = self.rise_t[s[starts]]
+        self.active[s] = many
+        return many
 
     def rising(self, slots: Ints) -> Flags:
         """bool (n,): so many wide bends that another detector's finding may be this one's."""

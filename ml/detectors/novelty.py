@@ -6,8 +6,10 @@ import numpy as np
 
 from ml.arrays import State
 from ml.channels import Channels
+from ml.detectors.novelty_at_rest import AtRest
 from ml.detectors.novelty_memory import Memory
 from ml.per_tag import PerTag
+from ml.plain import flags, floats, wholes
 from ml.scoring import Chunk, Flags, Floats, History, Ints, Learned, Score
 from realtime.events import AlertType
 from realtime.settings import Settings
@@ -51,6 +53,11 @@ class Novelty(PerTag):
         self.made_t = np.full(n, NEVER, np.int64)
         self.ready = np.zeros(n, bool)  # chosen, and has learned
         self.calibrated_t = np.array([tag.calibrated_at or 0 for tag in channels.tags], np.int64)
+        self._ready, self._whole, self._least = flags(self.ready), flags(self.whole), floats(self.least)
+        self._block_of, self._sum, self._count = wholes(self.block), floats(self.sum), wholes(self.count)
+        self._row, self._broken, self._active = wholes(self.row), flags(self.broken), flags(self.active)
+        self._quiet, self._kind, self._held = wholes(self.quiet), wholes(self.kind), floats(self.held)
+        self.at_rest = AtRest(self.memory)
 
     def learn(self, history: History) -> Learned:
         """The memory of each tag after its baseline, cell by cell; nothing for tags that are not asked for or know too little."""
@@ -112,6 +119,32 @@ class Novelty(PerTag):
         self._cut(calibrated)
         self.ready[self.row >= 0] = np.isfinite(self.memory.mean)
         self.made_t[~self.ready] = NEVER  # chosen again after a while without: it learns its baseline once more
+
+    def note(self, s: int, t: int, v: float, dt: float) -> bool:
+        """A reading whose cell, if it ends one, is nothing to tell: see `Noting`."""
+        if not self._ready[s]:
+            return True
+        if self._whole[s]:
+            return self._end(s, v)
+        block, former, count = t // self.block_ms, self._block_of[s], self._count[s]
+        if block > former:
+            if former != NEVER and count >= self._least[s] and not self._end(s, self._sum[s] / count):
+                return False
+            self._block_of[s], self._sum[s], count = block, 0.0, 0
+        self._sum[s] += v
+        self._count[s] = count + 1
+        return True
+
+    def _end(self, s: int, cell: float) -> bool:
+        """The same as `_judge` of one cell; False, and nothing changed, where an alarm stands or begins."""
+        if self._active[s]:
+            return False
+        known = self.at_rest.end(self._row[s], cell, fresh=self._broken[s], limit=LIMIT)
+        if known is None:
+            return False
+        self._broken[s], self._held[s] = False, known.held
+        self._quiet[s] = self._quiet[s] + 1 if known.surprised[self._kind[s]] < LIMIT else 0
+        return True
 
     def score(self, chunk: Chunk) -> Score | None:
         """Every tag that a reading has given a whole cell."""

@@ -23,8 +23,12 @@ def blank_lists(n: int, lists: int) -> Singles:
 
 
 def nearest(seen: Singles, x: Floats) -> Floats:
-    """Distance to the nearest kept value: seen float32 (..., KEPT + 2), x float64 (...); 0 where nothing is kept, NaN for NaN."""
-    at = np.maximum((seen < x[..., None]).sum(axis=-1), 1).ravel()
+    """Distance to the nearest kept value, 0 where nothing is kept, NaN for NaN: seen float32 (..., KEPT + 2), x float64 (...).
+
+    x is a number of single precision, as all that is kept.
+    """
+    below = seen < x.astype(np.float32)[..., None]  # bytes, whose sum fits into one: KEPT + 2 < 256
+    at = np.maximum(below.view(np.uint8).sum(axis=-1, dtype=np.uint8), 1).astype(np.int64).ravel()
     flat, i, wanted = seen.reshape(-1, seen.shape[-1]), np.arange(x.size), x.ravel()
     gap = np.minimum(wanted - flat[i, at - 1], flat[i, at] - wanted)
     return np.where(np.isinf(gap), 0.0, np.maximum(gap, 0.0)).reshape(x.shape)

@@ -6,6 +6,7 @@ import numpy as np
 
 from ml.channels import Channels
 from ml.per_tag import PerTag
+from ml.plain import flags, floats
 from ml.scoring import Chunk, Flags, History, Ints, Learned, Score
 from realtime.settings import Settings
 
@@ -33,9 +34,15 @@ class Range(PerTag):
         self.high = np.array([np.nan if tag.range_high is None else tag.range_high for tag in channels.tags], np.float64)
         self.learned_low, self.learned_high = self.blank(), self.blank()
         self.former = self.blank()
-        self._set_bounds()
+        # where a person set a limit, values beyond the baseline are a matter of the process
+        sides = [{limit.side for limit in tag.limits} for tag in channels.tags]
+        self.limited = {side: np.array([side in limits for limits in sides], bool) for side in ("low", "high")}
+        self.span, self.below, self.above, self.set_below, self.set_above = (np.zeros(n) for _ in range(5))
+        self._set_bounds(np.arange(n))
         self.active, self.out, self.beyond = np.zeros(n, bool), np.zeros(n, bool), np.zeros(n, bool)
         self.onset, self.inside_t, self.code = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
+        self._below, self._above, self._former = floats(self.below), floats(self.above), floats(self.former)
+        self._active, self._out, self._beyond = flags(self.active), flags(self.out), flags(self.beyond)
 
     def learn(self, history: History) -> Learned:
         """Bounds from the least and greatest value of the whole baseline; NaN for a tag that never moved."""
@@ -53,19 +60,25 @@ class Range(PerTag):
     def load(self, slots: Ints, learned: Learned) -> None:
         """Learned bounds stand in where none is configured."""
         super().load(slots, learned)
-        self._set_bounds()
+        self._set_bounds(slots[slots >= 0])
 
-    def _set_bounds(self) -> None:
-        # where a person set a limit, values beyond the baseline are a matter of the process
-        limited = [{limit.side for limit in tag.limits} for tag in self.channels.tags]
-        below = np.where(np.isnan(self.low) & ~np.array(["low" in sides for sides in limited], bool), self.learned_low, self.low)
-        above = np.where(np.isnan(self.high) & ~np.array(["high" in sides for sides in limited], bool), self.learned_high, self.high)
-        self.span = (self.learned_high - self.learned_low) / 3
+    def _set_bounds(self, s: Ints) -> None:
+        low, high = self.low[s], self.high[s]
+        below = np.where(np.isnan(low) & ~self.limited["low"][s], self.learned_low[s], low)
+        above = np.where(np.isnan(high) & ~self.limited["high"][s], self.learned_high[s], high)
+        self.span[s] = (self.learned_high[s] - self.learned_low[s]) / 3
         # without any bound only what the collector calls beyond range (infinite) is outside
         most = np.finfo(np.float64).max
-        self.set_below, self.set_above = np.where(np.isnan(self.low), -most, self.low), np.where(np.isnan(self.high), most, self.high)
-        self.below = np.where(np.isnan(below), -np.finfo(np.float64).max, below)
-        self.above = np.where(np.isnan(above), np.finfo(np.float64).max, above)
+        self.set_below[s], self.set_above[s] = np.where(np.isnan(low), -most, low), np.where(np.isnan(high), most, high)
+        self.below[s], self.above[s] = np.where(np.isnan(below), -most, below), np.where(np.isnan(above), most, above)
+
+    def note(self, s: int, t: int, v: float, dt: float) -> bool:
+        """A reading inside, of a tag that was inside: see `Noting`."""
+        if v > self._above[s] or v < self._below[s] or self._active[s]:
+            return False
+        self._former[s] = v
+        self._out[s] = self._beyond[s] = False
+        return True
 
     def score(self, chunk: Chunk) -> Score | None:
         """|distance from the middle of the range| in half ranges, above 1 is outside; of tags that are or were outside only."""

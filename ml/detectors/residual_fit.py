@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from ml.gate import RESTART_PERIODS
 from ml.scoring import Flags, Floats, History, Learned, Series
 
 LAGS = 4  # steps of the past that predict the next
@@ -16,7 +17,7 @@ LEAST, MARGIN = 7.0, 1.25  # limit: so many deviations, and over the greatest of
 SETTLED = 5  # steps of a left-out third that are not counted yet
 FOLDS = 3
 MIN_STEPS = 120
-MAX_STEPS = 10_000
+MAX_STEPS = 16_000
 HOLD = 2  # steps that a tag's last reading stands in for a missing one
 
 
@@ -27,18 +28,19 @@ def learn_residual(history: History) -> Learned:
     standardised ones; step_ms int64 (1,); level_t int64 (1,) ms UTC, the end of the baseline. A row of weights is lag j of
     tag i at i * LAGS + j, newest lag first.
     """
+    history = history.widened()
     moves = [tag.joint and len(one.v) >= MIN_STEPS and np.ptp(one.v) > 0 for tag, one in zip(history.tags, history.series, strict=True)]
     known = np.array(moves, bool)
     if not known.any():
         return {}
     which = np.flatnonzero(known)
     step_ms = round(max(history.tags[i].period_s for i in which) * 1000)
-    v, whole = _steps([history.series[i] for i in which], step_ms)
+    v, whole, cut = _steps([history.series[i] for i in which], step_ms)
     if int(whole.sum()) < MIN_STEPS:
         return {}
     mean, std = v[whole].mean(axis=0), v[whole].std(axis=0)
     std = np.where(std > 0, std, 1.0)
-    past, now = _lagged((v - mean) / std, whole)
+    past, now = _lagged((v - mean) / std, whole, cut)
     if len(now) < MIN_STEPS:
         return {}
     resolution = np.array([_resolution(history.series[i].v) for i in which]) / std
@@ -53,24 +55,28 @@ def learn_residual(history: History) -> Learned:
     return learned
 
 
-def _steps(series: list[Series], step_ms: int) -> tuple[Floats, Flags]:
-    """(v (k, w) the last reading of each tag in each step, whole (k,): no tag's is older than HOLD steps)."""
-    last = min(int(one.t[-1]) for one in series) // step_ms
-    first = max(max(int(one.t[0]) for one in series) // step_ms, last - MAX_STEPS)
-    steps = np.arange(first, last + 1, dtype=np.int64)
+def _steps(series: list[Series], step_ms: int) -> tuple[Floats, Flags, Flags]:
+    """(v (k, w) the last reading of each tag in each step, whole (k,): no tag's is older than HOLD steps, cut (k,): after a gap).
+
+    A step in which no tag was heard is none, as when live: filled up with what was before it would teach that nothing moves.
+    """
+    heard = [one.t // step_ms for one in series]
+    first, last = max(int(steps[0]) for steps in heard), min(int(steps[-1]) for steps in heard)
+    steps = np.unique(np.concatenate(heard))
+    steps = steps[(steps >= first) & (steps <= last)][-MAX_STEPS:]
     v, whole = np.empty((len(steps), len(series))), np.ones(len(steps), bool)
-    for column, one in enumerate(series):
-        at = np.maximum(np.searchsorted(one.t, (steps + 1) * step_ms) - 1, 0)
+    for column, (one, mine) in enumerate(zip(series, heard, strict=True)):
+        at = np.maximum(np.searchsorted(mine, steps, side="right") - 1, 0)
         v[:, column] = one.v[at]
-        whole &= np.abs(steps - one.t[at] // step_ms) <= HOLD
-    return v, whole
+        whole &= np.abs(steps - mine[at]) <= HOLD
+    return v, whole, np.diff(steps, prepend=steps[:1]) > RESTART_PERIODS
 
 
-def _lagged(z: Floats, whole: Flags) -> tuple[Floats, Floats]:
-    """(past (k, w * LAGS), now (k, w)) of the steps that LAGS whole ones came before."""
+def _lagged(z: Floats, whole: Flags, cut: Flags) -> tuple[Floats, Floats]:
+    """(past (k, w * LAGS), now (k, w)) of the steps that LAGS whole ones came before, without a gap between them."""
     usable = whole[LAGS:].copy()
     for lag in range(1, LAGS + 1):
-        usable &= whole[LAGS - lag : len(whole) - lag]
+        usable &= whole[LAGS - lag : len(whole) - lag] & ~cut[LAGS - lag + 1 : len(whole) - lag + 1]
     past = np.stack([z[LAGS - lag : len(z) - lag] for lag in range(1, LAGS + 1)], axis=2)
     return past.reshape(len(past), -1)[usable], z[LAGS:][usable]
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from ml.channels import Channels
+from ml.gate import restart_ms
 from ml.per_tag import PerTag
+from ml.plain import flags, floats, wholes
 from ml.scoring import Chunk, Flags, Floats, History, Ints, Learned, Score
 from realtime.settings import Settings
 
 RING = 7
 MIN_LEARN = 60
+HALF = RING // 2 + 1
 RETURNED = 3  # readings back at the former level that confirm a spike
 FURTHER = 2  # readings as far away, on the same side, that may come meanwhile; one more and it was a step
 HOLD_S = 20.0
@@ -44,22 +47,48 @@ class Spike(PerTag):
         self.upward = np.zeros(n, bool)
         self.active, self.suspect = np.zeros(n, bool), np.zeros(n, bool)
         self.hold_ms = (np.maximum(HOLD_S, 10 * channels.period_s) * 1000).astype(np.int64)
+        self._reach, self._ring, self._at, self._filled = floats(self.reach), floats(self.ring), wholes(self.at), wholes(self.filled)
+        self._further, self._active, self._suspect = wholes(self.further), flags(self.active), flags(self.suspect)
+        self._learned = flags(self.learned)
 
     def learn(self, history: History) -> Learned:
         """reach = twice the greatest healthy distance from the running median; quiet = healthy mean step, widest window."""
         reach, quiet = np.full(len(history.tags), np.nan), np.full(len(history.tags), np.nan)
-        for i, series in enumerate(history.series):
+        for i, (tag, series) in enumerate(zip(history.tags, history.series, strict=True)):
             if len(series.v) < MIN_LEARN or np.ptp(series.v) == 0:
                 continue
-            windows = np.lib.stride_tricks.sliding_window_view(series.v, RING)
-            reach[i] = 2 * np.abs(series.v[RING:] - np.median(windows[:-1], axis=1)).max() + 1e-9
+            followed = series.unbroken(RING + 1, restart_ms(tag.period_s))  # live, the window starts anew after a pause
+            if followed.sum() < MIN_LEARN - RING:
+                continue
+            windows = np.lib.stride_tricks.sliding_window_view(series.v, RING)[:-1][followed]
+            reach[i] = 2 * np.abs(series.v[RING:][followed] - np.median(windows, axis=1)).max() + 1e-9
             quiet[i] = 1.3 * np.abs(np.diff(windows, axis=1)).mean(axis=1).max() + 1e-9
         return {"reach": reach, "quiet": quiet}
 
     def load(self, slots: Ints, learned: Learned) -> None:
         """Tags with a reach are judged from now on."""
         super().load(slots, learned)
-        self.learned = np.isfinite(self.reach)
+        self.learned[:] = np.isfinite(self.reach)
+
+    def note(self, s: int, t: int, v: float, dt: float) -> bool:
+        """A reading near the median of the last ones, without a candidate or an alarm before: see `Noting`."""
+        if not self._learned[s]:
+            return True
+        if self._further[s] >= 0 or self._active[s]:
+            return False
+        filled, first = self._filled[s], s * RING
+        if filled >= RING:
+            # more than half of the values in a band have the median among them
+            reach, some = self._reach[s], self._ring[first : first + HALF].tolist()
+            if max(some) - v > reach or v - min(some) > reach:
+                return False
+        else:
+            self._filled[s] = filled + 1
+        at = self._at[s]
+        self._ring[first + at] = v
+        self._at[s] = (at + 1) % RING
+        self._suspect[s] = False
+        return True
 
     def score(self, chunk: Chunk) -> Score | None:
         """Distance from the median of the last 7 sound readings in units of `reach`; of tags with a candidate or an alarm only."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from ml.channels import Channels
 from ml.per_tag import PerTag
+from ml.plain import flags, floats, wholes
 from ml.scoring import Chunk, History, Learned, Score
 from realtime.settings import Settings
 
@@ -32,6 +33,9 @@ class Stuck(PerTag):
         self.anchor = self.blank()
         self.since = np.zeros(len(channels), np.int64)
         self.active = np.zeros(len(channels), bool)
+        self._deadband, self._fine, self._anchor = floats(self.deadband), floats(self.fine), floats(self.anchor)
+        self._since, self._active = wholes(self.since), flags(self.active)
+        self._configured_s, self._longest_s, self._period_s = floats(self.configured_s), floats(self.longest_s), floats(channels.period_s)
 
     def learn(self, history: History) -> Learned:
         """Longest healthy standstill in seconds, and the band inside which a value counts as unmoved."""
@@ -44,6 +48,16 @@ class Stuck(PerTag):
             edges = np.r_[series.t[0], series.t[1:][moved], series.t[-1]]
             longest[i] = np.diff(edges).max() / 1000
         return {"longest_s": longest, "fine": fine}
+
+    def note(self, s: int, t: int, v: float, dt: float) -> bool:
+        """A value that moved, or has not stood too long: see `Noting`."""
+        if self._active[s]:
+            return False
+        if not abs(v - self._anchor[s]) <= max(self._deadband[s], self._fine[s]):
+            self._anchor[s], self._since[s] = v, t
+            return True
+        limit_s = max(self._configured_s[s], 2 * self._longest_s[s] + 10 * self._period_s[s])
+        return not (t - self._since[s]) / 1000 / limit_s > 1
 
     def score(self, chunk: Chunk) -> Score | None:
         """Seconds that the value has stood, in units of its limit."""

@@ -39,7 +39,7 @@ def test_healthy_machines_ask_for_nobody_and_a_drift_does() -> None:
 def test_rates_are_those_of_the_whole_plant() -> None:
     raised = Counter({("alert", "drift", "drift", "x"): 3, ("order", "drift", "drift", "x"): 1, ("watch", "anomaly", "cva", "y"): 8})
 
-    alerts, orders, watched = rates([Part(100, 12.0, raised, 0, 0.0), Part(100, 12.0, Counter(), 0, 0.0)])
+    alerts, orders, watched = rates([Part(100, 12.0, raised, 8, 0, 0.0), Part(100, 12.0, Counter(), 0, 0, 0.0)])
 
     assert (alerts, orders, watched) == (4 * ASSETS / 2400, ASSETS / 100, 8 * ASSETS / 2400)
 

@@ -97,7 +97,7 @@ def test_a_gap_is_refused_unless_it_is_left_out_anyway() -> None:
 
 
 def test_every_signal_of_the_demo_makes_a_baseline() -> None:
-    for one in TAGS:
+    for one in (signal for signal in TAGS if signal.name in SIGNALS):
         t = np.arange(SEED_END - 2 * HOUR * 1000, SEED_END, round(one.period_s * 1000), dtype=np.int64)
         values = healthy(SIGNALS[one.name], t)
         n = 10 if one.period_s == 1 else 4

@@ -66,8 +66,33 @@ def test_the_interval_comes_from_the_wanted_run_length() -> None:
     assert run_length(5.0, 0.5) == pytest.approx(469, abs=1)
     assert run_length(8.0, 0.5) == pytest.approx(9556, rel=0.001)
     assert interval(70_674, 0.5) == pytest.approx(10.0, abs=0.001)
-    assert made().least_h == pytest.approx(interval(365.25 * 1440, 0.5))
-    assert made(CUSUM_H="5").least_h == 5.0
+    assert made().least_h[0] == pytest.approx(interval(365.25 * 1440, 0.5))
+    assert made(CUSUM_H="5").least_h[0] == 5.0
+
+
+def test_a_tag_may_have_a_k_and_an_h_of_its_own_and_the_others_keep_those_of_the_settings() -> None:
+    tags = [tag(11, period_s=60.0), tag(12, period_s=60.0, cusum_h=4.0), tag(13, period_s=60.0, cusum_k=1.0, cusum_h=4.0)]
+    one = detector("cusum", snapshot(*tags), CUSUM_H="9")
+    assert isinstance(one, Cusum)
+    one.sigma[:], one.mu[:], one.h[:] = 1.0, 0.0, 9.0
+
+    first = [0, 0, 0]
+    for block in range(40):  # a shift of one sigma: each block adds 1 - k
+        one.score(chunk(range(3), [1.0] * 3, T0 + block * BLOCK_MS))
+        first = [now or (block if active else 0) for now, active in zip(first, one.active, strict=True)]
+
+    assert first == [18, 8, 0]
+    assert one.least_h[2] == 4.0
+
+
+def test_a_k_of_its_own_is_learned_with() -> None:
+    baseline = history([tag(11, cusum_k=2.0)], wander(7200), start=T0 - 7_200_000)
+
+    lenient = detector("cusum", snapshot(tag(11))).learn(baseline)["h"]
+    usual = detector("cusum", snapshot(tag(11))).learn(BASELINE)["h"]
+
+    assert np.isfinite([lenient[0], usual[0]]).all()
+    assert lenient[0] < usual[0]
 
 
 @pytest.mark.parametrize(("shift", "code"), [(1.5, 0), (-1.5, 1)])
@@ -76,7 +101,7 @@ def test_a_small_lasting_shift_is_found_with_its_side_and_onset_and_ends_with_it
     assert not alarms(fed(one, 30, 0.2))
 
     found = [s for s in fed(one, 40, shift, start=30) if s.active[0]]
-    after = fed(one, 6, 0.0, start=70)
+    after = fed(one, 10, 0.0, start=70)
 
     assert found
     assert {int(s.code[0]) for s in found} == {code}
@@ -89,7 +114,24 @@ def test_an_alarm_that_went_on_for_days_ends_as_soon_as_one_of_an_hour() -> None
     one = made()
     fed(one, 2000, 3.0)
 
-    assert not fed(one, 5, 0.0, start=2000)[-1].active[0]
+    assert not fed(one, 10, 0.0, start=2000)[-1].active[0]
+
+
+def test_a_shift_that_lasts_is_one_alarm() -> None:
+    tags = [tag(i, period_s=60.0) for i in range(1, 201)]
+    one = detector("cusum", snapshot(*tags))
+    assert isinstance(one, Cusum)
+    one.mu[:], one.sigma[:], one.h[:] = 300.0, 4.0, 12.0
+    means, slots = np.random.default_rng(6).normal(300.0 + 1.5 * 4.0, 4.0, (180, len(tags))), np.arange(len(tags))
+    began, was = np.zeros(len(tags), int), np.zeros(len(tags), bool)
+
+    for block, row in enumerate(means):
+        one.score(chunk(slots, row, T0 + block * BLOCK_MS))
+        began += one.active & ~was
+        was = one.active.copy()
+
+    assert (began >= 1).all()
+    assert (began == 1).mean() > 0.85  # three near blocks in a row, as an end, made four alarms of each
 
 
 def test_a_calibration_sets_the_sums_back_and_takes_the_reference_anew() -> None:

@@ -10,7 +10,7 @@ import pytest
 from ml.engine import AssetModel
 from plc.simulator.faults import Fault, Kind
 from realtime.events import Finding
-from tests.ml.demo import ASSETS, SEED_END, SIGNALS, TAGS, learned, live
+from tests.ml.demo import ASSETS, SEED_END, TAGS, learned, live
 
 START = SEED_END + 600_000
 RESIDUAL = ("anomaly", "residual", None)
@@ -37,6 +37,8 @@ FAULTS = [
     ("TT-201", "overheat", ("rule_violation", "high", "TT-201")),
     ("M1", "overheat", ("rule_violation", "high", "M1.temperature")),
     ("PL-1", "overheat", ("rule_violation", "high", "PL-1.oil_temperature")),
+    ("DMLS-1", "overheat", ("rule_violation", "high", "DMLS-1.plate.max")),
+    ("DMLS-1.plate", "stuck", ("instrument_fault", "stuck", "DMLS-1.plate.mean")),
 ]
 
 
@@ -46,7 +48,7 @@ def models_of(asset: str) -> tuple[AssetModel, ...]:
 
 
 def asset_of(target: str) -> str:
-    return target if target in ASSETS else SIGNALS[target].asset
+    return target.partition(".")[0]
 
 
 def named(findings: list[Finding]) -> set[tuple[str, str | None, str | None]]:

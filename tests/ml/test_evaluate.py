@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -10,16 +11,20 @@ import numpy as np
 import pytest
 
 from ml.detector import DETECTORS
+from ml.detectors.novelty import Novelty
 from ml.engine import Engine
-from ml.evaluate import make_plant
+from ml.evaluate import make_plant, make_process, make_stream
 from ml.evaluate.__main__ import main
 from ml.evaluate.labelled import NotReadable, compared, read
 from ml.evaluate.measures import measured
 from ml.evaluate.plant import Plant
-from ml.evaluate.replayer import rig, shipped_settings
+from ml.evaluate.process import Process
+from ml.evaluate.replayer import REPLAYED_PERIODS, rig, shipped_settings
+from ml.evaluate.stream import Stream
+from ml.scoring import Floats, History
 from ml.training import learn
 from realtime import settings as settings_module
-from tests.ml.plant import wander
+from tests.ml.plant import T0, batch, chunk, detector, series, snapshot, tag, wander
 
 TRAIN, FAULT = 600, 60
 
@@ -31,7 +36,7 @@ def recording() -> np.ndarray:
     return values
 
 
-def judged(plant: Plant, rows: np.ndarray) -> list[tuple[float, bool]]:
+def judged(plant: Plant | Process | Stream, rows: np.ndarray) -> list[tuple[float, bool]]:
     return [(plant.score(row), plant.alarm) for row in rows]
 
 
@@ -65,14 +70,61 @@ def test_model_is_what_training_makes() -> None:
             np.testing.assert_array_equal(made.model.learned[name][key], array)
 
 
-def test_plant_never_looks_ahead() -> None:
+def test_plant_says_what_an_engine_made_here_of_the_same_parts_says() -> None:
+    train, live = recording()[:TRAIN], wander(TRAIN + 160, channels=3)[TRAIN:]
+    live[:, 2] += np.interp(np.arange(len(live)), [FAULT, len(live)], [0, 4.0])  # goes over every limit slowly
+    made, plant = rig(train), make_plant(train)
+    engine = Engine(made.snapshot, 1, shipped_settings())
+    engine.load(learn(made.history, made.snapshot.assets[0], made.snapshot, shipped_settings(), provisional=False, version=None))
+    first = TRAIN - REPLAYED_PERIODS
+    engine.start_listening(int(made.t[first]))
+
+    for at, row in enumerate([*train[first:], *live], first):
+        t = int(made.t[0]) + at * 1000
+        engine.process([batch([1, 2, 3], row.tolist(), t, source="replay")])
+        engine.tick(t)
+        if at >= TRAIN:
+            score, standing = plant.score(row), engine.pages()
+            assert (score, plant.alarm) == (max((one.score / one.limit for one in standing), default=0.0), bool(standing))
+            assert in_alarm(plant.replay.engine) == in_alarm(engine)
+    assert plant.alarm
+
+
+def in_alarm(engine: Engine) -> dict[str, list[bool]]:
+    return {name: [one.is_active(row) for row in range(len(one.row_keys()))] for name, one in engine.detectors.items()}
+
+
+@pytest.mark.parametrize(("name", "make", "period_s"), [("cva", make_process, 180.0), ("novelty", make_stream, 60.0)])
+def test_a_detector_alone_says_what_the_one_of_the_table_says(
+    name: str, make: Callable[[Floats], Process | Stream], period_s: float
+) -> None:
+    width = 6 if name == "cva" else 1
+    values = wander(TRAIN + 200, channels=width, seed=2)
+    values[TRAIN + 100 :, 0] += 9.0
+    tags = [tag(i + 1, period_s=period_s, stuck_s=None) for i in range(width)]
+    past = tuple(series(values[:TRAIN, i], T0, round(period_s * 1000)) for i in range(width))
+    baseline = History(tuple(tags), past, shipped_settings().aggregation_window_s, 100)
+    one = detector(name, snapshot(*tags), baseline=baseline, NOVELTY="*" if name == "novelty" else "")
+    evaluated, last, most = make(values[:TRAIN]), 0.0, 0.0
+
+    for at, row in enumerate(values[TRAIN:], TRAIN):
+        said = one.score(chunk(range(width), row.tolist(), T0 + round(at * period_s * 1000), fresh=at == TRAIN, dt=period_s))
+        if said is not None and len(said.rows):
+            last = float(one.held.max()) if isinstance(one, Novelty) else float(said.value[-1])  # without the life cycle of findings
+        assert evaluated.score(row) == pytest.approx(last)
+        most = max(most, last)
+    assert most > 1
+
+
+@pytest.mark.parametrize("make", [make_plant, make_process, make_stream])
+def test_nothing_looks_ahead(make: Callable[[Floats], Plant | Process | Stream]) -> None:
     train, live = recording()[:TRAIN], recording()[TRAIN:]
-    whole = judged(make_plant(train), live)
+    whole = judged(make(train), live)
 
     other = live.copy()
     other[90:] = -other[90:]
 
-    assert judged(make_plant(train), other)[:90] == whole[:90]
+    assert judged(make(train), other)[:90] == whole[:90]
 
 
 def test_plant_is_quiet_in_health_and_names_the_channel_that_left_its_level() -> None:

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from ml.book import Book
 from ml.channels import Channels
 from ml.detectors.limits import Limits
-from ml.scoring import RUNNING, STOPPED, UNKNOWN
+from ml.scoring import IDLE, RUNNING, STARTING, STOPPED, UNKNOWN
 from realtime.events import Finding
 from realtime.snapshot import Limit
-from tests.ml.plant import T0, chunk, quiet_settings, snapshot, tag
+from tests.ml.plant import T0, batch, chunk, engine, quiet_settings, snapshot, tag
 
 
 def book_of(*limits: Limit) -> tuple[Limits, Book]:
@@ -114,3 +114,90 @@ def test_clear_never_precedes_raise_and_both_keep_their_delays(values: list[floa
     assert all(np.isfinite(f.score) for f in found)
     opened = [f.key for f in found if f.edge == "open"]
     assert len(opened) == len(set(opened))
+
+
+def paces(
+    values: list[float], *limits: Limit, step_s: int = 1, running: int = RUNNING, fresh: bool = False
+) -> list[tuple[int, str, str | None]]:
+    """(reading, edge, code) of the findings of readings `step_s` apart."""
+    one, book = book_of(*limits)
+    found: list[tuple[int, str, str | None]] = []
+    for i, value in enumerate(values):
+        heard = chunk([0], [value], T0 + i * step_s * 1000, fresh=fresh or i == 0, dt=float(step_s), running=running)
+        found += [(i, f.edge, f.code) for f in book.fold("limits", one.score(heard)) if f.edge != "update"]
+    return found
+
+
+def pace(value: float, side: str = "rising", **fields: object) -> Limit:
+    return Limit(**{"side": side, "value": value, "severity": "warning", **fields})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("step_s", [1, 5, 60, 300])
+def test_a_ramp_crosses_a_limit_of_change_at_its_slope_whatever_the_period(step_s: int) -> None:
+    ramp = [10 + 2.0 * step_s / 60 * i for i in range(400)]  # two a minute
+
+    assert [found[1:] for found in paces(ramp, pace(1.9), step_s=step_s)] == [("open", "rising")]
+    assert paces(ramp, pace(2.1), step_s=step_s) == []
+    assert paces(ramp, pace(1.9, "falling"), step_s=step_s) == []
+
+
+def test_what_falls_faster_than_it_may_is_found_and_over_when_it_rests() -> None:
+    level = [80.0] * 30 + [80.0 - 0.1 * i for i in range(120)] + [68.0] * 200
+
+    (opened, closed) = paces(level, pace(3.0, "falling", deadband=0.3))
+
+    assert (opened[1:], closed[1:]) == (("open", "falling"), ("close", "falling"))
+    assert 30 < opened[0] < 90
+    assert 150 < closed[0] < 260
+
+
+def test_a_delay_swallows_a_jump_and_a_silence_has_no_pace() -> None:
+    jump = [10.0] * 20 + [12.0] * 300
+
+    assert paces(jump, pace(1.5, on_delay_s=30.0)) == []
+    assert [edge for _, edge, _ in paces(jump, pace(1.5))] == ["open", "close"]
+    assert paces([10.0, 500.0], pace(1.0), step_s=700) == []
+
+
+def test_a_limit_of_change_holds_at_rest_where_it_should_though_every_reading_there_is_fresh() -> None:
+    ramp = [10 + 0.1 * i for i in range(200)]
+
+    assert [edge for _, edge, _ in paces(ramp, pace(3.0, holds="stopped"), running=STOPPED, fresh=True)] == ["open"]
+    assert paces(ramp, pace(3.0, holds="running"), running=STOPPED, fresh=True) == []
+
+
+def test_a_restart_in_the_middle_of_a_ramp_neither_forgets_nor_alarms_twice() -> None:
+    ramp = [10 + 0.1 * i for i in range(200)]
+    one, book = book_of(pace(3.0))
+    for i, value in enumerate(ramp[:100]):
+        book.fold("limits", one.score(chunk([0], [value], T0 + i * 1000, fresh=i == 0)))
+    other, later = book_of(pace(3.0))
+    other.adopt(one.export())
+
+    assert later.adopt(book.export(), T0 + 100_000) == []
+    edges_after = [f.edge for i in range(100, 200) for f in later.fold("limits", other.score(chunk([0], [ramp[i]], T0 + i * 1000)))]
+    assert set(edges_after) == {"update"}
+
+
+@pytest.mark.parametrize("holds", ["running", "idle", "starting", "stopped", "always"])
+def test_a_limit_holds_in_its_own_regime_alone(holds: str) -> None:
+    regimes = {"running": RUNNING, "idle": IDLE, "starting": STARTING, "stopped": STOPPED, "unknown": UNKNOWN}
+
+    found = {name for name, running in regimes.items() if edges([79, 81], high(holds=holds), running=running)}
+
+    assert found == (set(regimes) if holds == "always" else {holds})
+
+
+def test_the_idle_bit_decides_whether_a_limit_of_idling_holds() -> None:
+    idling = Limit(side="high", value=5.0, severity="warning", holds="idle")  # kW that an idling pump may take
+    power = tag(11, range_low=0.0, range_high=100.0, limits=[idling])
+    one = engine(snapshot(power, tag(12, role="running"), tag(13, role="idle")))
+    found = []
+    for i in range(60):
+        runs, rests = (1.0, 0.0) if i < 20 or i >= 40 else (0.0, 1.0)
+        found += one.process([batch([12, 13, 11], [runs, rests, 30.0 if runs else 8.0], T0 + i * 1000)])
+
+    assert [(f.detector, f.edge, (f.t - T0) // 1000) for f in found if f.edge != "update"] == [
+        ("limits", "open", 20),
+        ("limits", "close", 40),
+    ]

@@ -188,6 +188,35 @@ def test_a_finding_is_advisory_names_its_tag_and_is_over_after_the_event() -> No
     assert found[0].because[0].tag == "T-11"
 
 
+def signals(cells: int) -> np.ndarray:
+    """float64 (cells, 3): a duty cycle, a skewed signal that is never negative, a wander of coarse resolution."""
+    rng = np.random.default_rng(8)
+    return np.stack([shaped(cells), np.exp(rng.normal(0, 1, cells)), np.round(wander(cells)[:, 0], 1)], axis=1)
+
+
+def test_a_cell_that_ends_in_plain_numbers_leaves_what_arrays_leave_to_the_last_bit() -> None:
+    snap, rng = snapshot(*(tag(i, period_s=60.0) for i in (11, 12, 13))), np.random.default_rng(9)
+    cells = signals(CELLS + 1500)
+    cells[CELLS:][rng.random((1500, 3)) < 0.01] *= 1.5
+    plain, arrays = made(cells[:CELLS], snap), made(cells[:CELLS], snap)
+    noted = 0
+    for i, row in enumerate(cells[CELLS:]):
+        t, fresh = T0 + i * CELL_MS, i == 0 or rng.random() < 0.02
+        arrays.score(chunk([0, 1, 2], row, t, fresh=fresh, dt=60.0))
+        for s, v in enumerate(row.tolist()):
+            if not fresh and plain.note(s, t, v, 60.0):
+                noted += 1
+            else:
+                plain.score(chunk([s], [v], t, fresh=fresh, dt=60.0))
+
+    mine, theirs = plain.export(), arrays.export()
+    for name, array in (theirs.arrays | theirs.group_arrays).items():
+        assert np.array_equal((mine.arrays | mine.group_arrays)[name], array, equal_nan=True), name
+    assert np.isfinite(theirs.group_arrays["seen"][:, :, KEPT]).any()  # lists were full
+    assert np.isfinite(plain.memory.log_add).tolist() == [False, True, False]
+    assert 0.9 * 4500 < noted < 4400
+
+
 def test_the_stream_of_an_evaluation_is_judged_by_the_shipped_detector() -> None:
     whole = shaped(CELLS + 120)
     whole[CELLS + 80] = 55.0

@@ -95,6 +95,20 @@ def test_a_lower_limit_adds_alerts_and_a_delay_takes_the_short_ones_away(conn: p
     assert same["counts"] == {"added": 0, "removed": 0, "kept": 1}
 
 
+def test_a_proposed_limit_of_change_is_replayed_like_any_other(conn: psycopg2.extensions.connection) -> None:
+    snap = plant(350, HIGH)
+    store(conn, snap)
+    wanted = [
+        {"side": "high", "value": 60.0, "severity": "warning", "deadband": 1.0},
+        {"side": "rising", "value": 14.0, "severity": "warning"},
+    ]
+
+    answer = replay(conn, only_asset(snap, 350), SPAN, proposed(350, *wanted), quiet_settings())
+
+    assert rules(answer["kept"]) == [300, 900, 1500]
+    assert (rules(answer["added"]), [one["code"] for one in answer["added"]]) == ([900, 1500], ["rising", "rising"])
+
+
 def test_what_is_not_there_is_refused_with_its_name(conn: psycopg2.extensions.connection) -> None:
     own = only_asset(plant(330, HIGH), 330)
 

@@ -100,7 +100,8 @@ def test_features_of_a_cycle_do_not_know_what_comes_after(cycles: int) -> None:
 
     whole = model().wear.features(life)
 
-    assert np.array_equal(model().wear.features(life[:cycles]), whole[:cycles])
+    # the last bits of a matrix product depend on the number of its rows
+    assert model().wear.features(life[:cycles]) == pytest.approx(whole[:cycles], rel=1e-9, abs=1e-12)
 
 
 def test_learning_twice_gives_the_same_model() -> None:

@@ -96,6 +96,21 @@ def test_model_is_learned_from_the_confirmed_baseline_and_kept_signed(conn: psyc
     assert meta["baseline_hash"] == model.baseline_hash
 
 
+def test_a_short_interval_that_is_added_is_learned_with_the_long_one_before_it(
+    conn: psycopg2.extensions.connection, settings: Settings
+) -> None:
+    end = now_ms() - 60_000
+    snap = plant(19, end)
+    fill(conn, snap, end)
+    (long,) = snap.assets[0].baselines
+    spans = [msgspec.structs.replace(long, end=end - 900_000), Baseline(start=end - 600_000, end=end, confirmed=True)]
+    both = msgspec.structs.replace(snap, assets=[msgspec.structs.replace(snap.assets[0], baselines=spans)])
+
+    meta = train(conn, both, 19, 1, settings)
+
+    assert meta["readings"] == len(snap.tags) * (LIVE_S - 300)
+
+
 def test_settings_of_the_earlier_systems_are_kept_with_the_model(conn: psycopg2.extensions.connection, settings: Settings) -> None:
     end = now_ms() - 60_000
     snap = plant(17, end)

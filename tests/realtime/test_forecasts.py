@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from realtime.forecasts import HOUR_MS, POINTS, Forecast, clearest, forecast, trendline
+from realtime.forecasts import HOUR_MS, POINTS, Forecast, clearest, forecast, memory, running, trendline
 
 T0 = 1_767_600_000_000
 HOURS = np.arange(168)
@@ -111,6 +111,45 @@ def test_the_band_holds_the_true_time_in_nine_of_ten_shown_forecasts() -> None:
 
     assert len(shown) >= 20
     assert np.mean(held) >= 0.9
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.5, 0.8, 0.9])
+def test_on_one_day_of_hours_the_band_holds_the_true_time_in_about_nine_of_ten_too(kept: float) -> None:
+    day = np.arange(24)
+    crossing = T0 + 36 * HOUR_MS
+    lines = [trendline(AT[:24], wander(seed, 24, kept) + 0.83 * day) for seed in range(120)]
+    shown = [found for line in lines if (found := forecast(line, "high", 0.83 * 36)).state == "expected"]
+
+    held = [earliest <= crossing <= latest for earliest, _, latest in map(expected_times, shown)]
+
+    assert len(shown) >= 40
+    assert np.mean(held) >= 0.85
+
+
+def test_memory_of_a_day_is_not_told_shorter_than_it_is() -> None:
+    for kept in (0.0, 0.5, 0.8):
+        told = [
+            memory(wander(seed, 24, kept) - np.polyval(np.polyfit(np.arange(24), wander(seed, 24, kept), 1), np.arange(24)))
+            for seed in range(60)
+        ]
+        assert np.median(told) >= kept
+    assert memory(np.zeros(24)) < 0.6
+
+
+def test_hours_in_which_a_machine_stood_do_not_count() -> None:
+    middles = AT[:12] + HOUR_MS // 2
+    rest = np.array([[AT[2], AT[4]], [AT[6] + HOUR_MS // 2, AT[7] + 60_000]])
+
+    assert running(middles, rest).tolist() == [True, True, False, False, True, True, False, True, True, True, True, True]
+    assert running(middles, np.zeros((0, 2), np.int64)).all()
+    assert not running(middles, np.array([[T0 - HOUR_MS, T0 + 100 * HOUR_MS]])).any()
+
+
+def test_of_a_machine_that_never_runs_a_whole_hour_the_fullest_hours_count() -> None:
+    middles = AT[:6] + HOUR_MS // 2
+    rest = np.array([[at, at + HOUR_MS // (2 if i % 3 else 1)] for i, at in enumerate(AT[:6].tolist())])
+
+    assert running(middles, rest).tolist() == [False, True, True, False, True, True]
 
 
 def test_a_level_that_only_wanders_has_no_forecast() -> None:

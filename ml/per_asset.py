@@ -1,0 +1,47 @@
+"""What detectors with one row per asset have in common: keys, names and shares of tags. No judgement here."""
+
+from __future__ import annotations
+
+from ml.arrays import Keyed
+from ml.channels import Channels
+from ml.scoring import Flags, Floats, Ints, Score
+from realtime.events import Because
+
+LEAST_SHARE = 0.01  # a tag that explains less is not named
+
+
+class PerAsset(Keyed):
+    """Base of the per-asset detectors; alarm bool (n_assets,)."""
+
+    channels: Channels
+    alarm: Flags
+
+    def tick(self, now: int) -> Score | None:
+        """Nothing by default: only readings move them."""
+        return None
+
+    def row_keys(self) -> list[str]:
+        """One row an asset."""
+        return self.channels.asset_keys()
+
+    def is_active(self, row: int) -> bool:
+        """The alarm of this asset stands."""
+        return bool(self.alarm[row])
+
+    def asset_row(self, row: int) -> int:
+        """Rows are assets."""
+        return row
+
+    def shares(self, slots: Ints, weights: Floats, first: int = -1) -> tuple[Because, ...]:
+        """Shares of tags in the weights float64 (n,) of their slots (-1 = none): `first` leads, then the largest.
+
+        Without any weight: `first` alone where it is given, else all alike.
+        """
+        here = slots >= 0
+        slots, weights = slots[here], weights[here]
+        total = float(weights.sum())
+        if total <= 0:
+            alike = [first] if first >= 0 else slots.tolist()
+            return tuple(Because(self.channels.tags[s].name, round(1 / len(alike), 4)) for s in alike)
+        pairs = sorted(zip(slots.tolist(), (weights / total).tolist(), strict=True), key=lambda pair: (pair[0] != first, -pair[1]))
+        return tuple(Because(self.channels.tags[s].name, round(share, 4)) for s, share in pairs if share >= LEAST_SHARE)
