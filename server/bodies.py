@@ -17,6 +17,7 @@ from server.models.alerts import AlertRecord
 from server.models.notifications import Notification
 from server.models.plant import Asset, Tag, TagLimit
 from server.rules import health
+from server.rules.limit_defaults import PACES
 from server.rules.policy import Route
 from server.store import related as related_rows
 from server.store.related import Related, TagRows
@@ -135,7 +136,8 @@ def _tag(tag: Tag, tag_rows: TagRows) -> Body:
     names = ("id", "name", "label", "unit", "decimals", "kind", "role", "low", "high", "range_low", "range_high", "period_s")
     return {
         **{name: getattr(tag, name) for name in names},
-        "limits": [_limit(limit) for limit in tag_rows.limits.get(tag.id, [])],
+        # a pace is no place on the scale of a value
+        "limits": [_limit(limit) for limit in tag_rows.limits.get(tag.id, []) if limit.side not in PACES],
         "source": source.name if source else None,
     }
 

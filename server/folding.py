@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from realtime.errors import DecodeError
 from realtime.events import AlertType, Finding, Severity
 from server.models.plant import Asset, Tag, TagLimit
+from server.rules.limit_defaults import SIDES
 from server.rules.wording import Subject
 from server.store import assets, conditions
 from server.store.actor import SYSTEM
@@ -78,7 +79,7 @@ def _crossed(session: Session, finding: Finding, tag: Tag) -> float | None:
         return {"over_range": tag.range_high, "under_range": tag.range_low}.get(finding.code or "")
     if finding.type is not AlertType.RULE_VIOLATION:
         return None
-    side = "low" if "low" in (finding.code or "") else "high"
+    side = finding.code if finding.code in SIDES else "low" if "low" in (finding.code or "") else "high"
     limits = session.scalars(select(TagLimit).where(TagLimit.tag_id == tag.id, TagLimit.side == side)).all()
     of_severity = [limit.value for limit in limits if limit.severity == finding.severity]
     values = of_severity or [limit.value for limit in limits]

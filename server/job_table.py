@@ -18,6 +18,7 @@ TRAIN = "ml.train"
 CHECK_BASELINE = "ml.check_baseline"
 REPLAY = "ml.replay"
 TUNE = "ml.tune"
+LIVES = "ml.lives"
 
 JOBS: dict[str, JobRow] = {
     "report.run": JobRow("server", "server.reports.jobs.run"),
@@ -29,6 +30,7 @@ JOBS: dict[str, JobRow] = {
     CHECK_BASELINE: JobRow("ml", "ml.baseline_check.check_baseline", ("asset", "baseline", "start", "end")),
     TRAIN: JobRow("ml", "ml.training.train_asset", ("asset", "version")),
     REPLAY: JobRow("ml", "ml.replay.replay_asset", ("asset", "start", "end", "proposal")),
+    LIVES: JobRow("ml", "ml.lives.tell_lives", ("asset", "lives", "machines", "model")),
     TUNE: JobRow("ml", "ml.tuning.tune_tag", ("asset", "tag", "code", "target", "cases")),
 }
 

@@ -16,7 +16,7 @@ from server.models.jobs import BackgroundJob
 from server.models.plant import Asset, Source, Tag
 from server.rules.asset import Operating
 from server.rules.wording import Subject
-from server.store import assets, background, baselines, discovered, fault_codes, model_states, replays, training, tuning
+from server.store import assets, background, baselines, discovered, fault_codes, lives, model_states, replays, training, tuning
 from server.store.actor import SYSTEM
 from server.store.conditions import Condition
 from server.store.outbox import Draft, emit
@@ -155,6 +155,16 @@ def _discovered(session: Session, signal: Signal, _now: datetime, _proof_s: floa
     discovered.note(session, str(signal.data["source"]), str(signal.data["tag"]), signal.data.get("value"), from_ms(signal.t))
 
 
+# what a job's last word carries, and who ends the job with it
+_FINISHES: dict[str, Callable[[Session, BackgroundJob, dict[str, Any], datetime], None]] = {
+    "model": training.finish,
+    "baseline": baselines.finish,
+    "replay": replays.finish,
+    "tuning": tuning.finish,
+    "lives": lives.finish,
+}
+
+
 def _progress(session: Session, signal: Signal, _now: datetime, _proof_s: float) -> None:
     if not signal.data["job"]:
         return  # nobody asked for it by a row
@@ -167,14 +177,9 @@ def _progress(session: Session, signal: Signal, _now: datetime, _proof_s: float)
     job.state, job.started_at = "running", job.started_at or at
     job.done, job.total = int(signal.data.get("done", job.done)), int(signal.data.get("total", job.total))
     job.message = str(signal.data.get("message", job.message))
-    if "model" in signal.data:
-        training.finish(session, job, signal.data["model"], at)
-    if "baseline" in signal.data:
-        baselines.finish(session, job, signal.data["baseline"], at)
-    if "replay" in signal.data:
-        replays.finish(session, job, signal.data["replay"], at)
-    if "tuning" in signal.data:
-        tuning.finish(session, job, signal.data["tuning"], at)
+    for name, finish in _FINISHES.items():
+        if name in signal.data:
+            finish(session, job, signal.data[name], at)
 
 
 def _model_state(session: Session, signal: Signal, now: datetime, proof_s: float) -> None:

@@ -23,6 +23,7 @@ from server.store import (
     fault_story,
     health_follow,
     kept_spans,
+    lives,
     mail,
     meter_counts,
     plan_orders,
@@ -31,6 +32,7 @@ from server.store import (
     tuning,
     usage,
     warranties,
+    watch_list,
 )
 
 log = logging.getLogger("worker")
@@ -52,7 +54,9 @@ TASKS: tuple[Task, ...] = (
     Task("fault stories", 2, fault_story.tell_stories),
     Task("diagnoses", 2, diagnosing.diagnose),
     Task("health", 30, health_follow.follow_time),
+    Task("watch list", 300, watch_list.forget),
     Task("thresholds from verdicts", 300, tuning.look),
+    Task("remaining life", 600, lives.again),
     Task("reorder proposals", 6 * 3600, usage.propose_everywhere),
     Task("downtime", 1, standstill.follow),
     Task("meters", 60, meter_counts.count),

@@ -17,7 +17,7 @@ from server.api.times import Instant
 from server.auth.guard import current_user, right
 from server.models.alerts import AlertRecord
 from server.services import services
-from server.store import alerts
+from server.store import alerts, watch_list
 from server.store.actor import Person
 
 blueprint = resource("alerts", "What is wrong, and who knows")
@@ -41,6 +41,12 @@ class Resolution(ma.Schema):
     )
 
 
+class Dismissal(ma.Schema):
+    """What was looked at."""
+
+    notes = text(2000, required=True)
+
+
 class Shelving(ma.Schema):
     """Until when, and why."""
 
@@ -59,14 +65,15 @@ def _changed(change: Callable[[Session, Person, datetime], AlertRecord]) -> Resp
 @blueprint.response(200, Collection)
 @right("alerts.read")
 def list_alerts(query: dict[str, Any]) -> Response:
-    """Alerts of the caller's site, newest first."""
+    """Alerts of the caller's site, newest first; the watch list with the precision of its detectors (`precision`, by detector)."""
     site = current_user().site_id
     wanted = {name: query[name] for name in ("asset", "sort", "limit", "offset")}
     which: alerts.Which = "suppressed" if query["suppressed"] else "watch" if query["watch"] else "announced"
     active = {"true": True, "false": False, "all": None}[query["active"]]
     with services().database.transaction() as session:
         page = alerts.list_alerts(session, site=site, active=active, which=which, **wanted)
-        return jsonify(collection(bodies.alert_bodies(session, page.items), page.total, query))
+        said = {"precision": watch_list.precision(session, site, services().clock())} if which == "watch" else {}
+        return jsonify({**collection(bodies.alert_bodies(session, page.items), page.total, query), **said})
 
 
 @blueprint.route("/alerts/<id:alert_id>")
@@ -118,3 +125,12 @@ def unshelve(alert_id: int) -> Response:
 def promote(alert_id: int) -> Response:
     """Take a finding off the watch list."""
     return _changed(lambda session, user, now: alerts.promote(session, alert_id, user, now))
+
+
+@blueprint.route("/alerts/<id:alert_id>/dismiss", methods=["POST"])
+@blueprint.arguments(Dismissal)
+@blueprint.response(200, Body)
+@right("alerts.resolve")
+def dismiss(body: dict[str, Any], alert_id: int) -> Response:
+    """Nothing was found: a false verdict on an entry of the watch list, which ends once its condition has returned."""
+    return _changed(lambda session, user, now: alerts.dismiss(session, alert_id, user, now, body["notes"]))

@@ -45,6 +45,10 @@ class Resource(Blueprint):  # type: ignore[misc]
         """As flask-smorest's, typed; views return a Response, so the schema is for the document."""
         return cast("Decorator", super().response(status_code, schema, **options))
 
+    def alt_response(self, status_code: int, schema: type[ma.Schema] | ma.Schema | None = None, **options: Any) -> Decorator:
+        """As flask-smorest's, typed: another answer of the same view."""
+        return cast("Decorator", super().alt_response(status_code, schema=schema, **options))
+
 
 def resource(name: str, description: str) -> Resource:
     """The blueprint of one resource; `name` is its tag in the document."""

@@ -9,6 +9,7 @@ import marshmallow as ma
 from server.api.blueprint import Number, Whole, text
 from server.api.values import line
 from server.presets import vibration
+from server.rules.limit_defaults import HOLDS, SIDES
 
 SEVERITIES = ("advisory", "warning", "critical")
 ROLES = ("running", "idle", "fault", "status", "fault_code", "counter")
@@ -17,13 +18,13 @@ ROLES = ("running", "idle", "fault", "status", "fault_code", "counter")
 class LimitTemplate(ma.Schema):
     """One limit of a tag."""
 
-    side = ma.fields.String(required=True, validate=ma.validate.OneOf(["high", "low"]))
+    side = ma.fields.String(required=True, validate=ma.validate.OneOf(SIDES))
     value = Number(required=True)
     severity = ma.fields.String(required=True, validate=ma.validate.OneOf(SEVERITIES))
     deadband = Number(validate=ma.validate.Range(0))
     on_delay_s = Number(validate=ma.validate.Range(0, 86_400))
     off_delay_s = Number(validate=ma.validate.Range(0, 86_400))
-    holds = ma.fields.String(validate=ma.validate.OneOf(["running", "stopped", "always"]))
+    holds = ma.fields.String(validate=ma.validate.OneOf(HOLDS))
 
 
 class TagTemplateSchema(ma.Schema):

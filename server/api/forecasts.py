@@ -6,17 +6,20 @@ from datetime import datetime
 from typing import Any, get_args
 
 import marshmallow as ma
-from flask import Response, jsonify
+from flask import Response, jsonify, url_for
+from sqlalchemy.orm import Session
 
 from realtime.forecasts import Forecast, State, Trendline
 from server.api.blueprint import resource
+from server.api.schemas import Body
 from server.auth.guard import current_user, right
+from server.idempotency import once
 from server.models.plant import Tag, TagLimit
 from server.services import services
-from server.store import assets, forecasts, limits
+from server.store import assets, background, forecasts, limits, lives
 from server.timestamps import from_ms, rfc3339
 
-blueprint = resource("forecasts", "Time to limit")
+blueprint = resource("forecasts", "Time to limit, remaining life")
 
 
 class LimitForecast(ma.Schema):
@@ -38,6 +41,14 @@ class LimitForecast(ma.Schema):
     levels = ma.fields.Integer(metadata={"description": "means that the trend stands on"})
 
 
+class RemainingLife(ma.Schema):
+    """`remaining_life`: one row; its hours and times are set only where `state` is `expected` (docs/monitoring.md). job: the last one."""
+
+    asset = ma.fields.String()
+    remaining_life = ma.fields.List(ma.fields.Nested(Body))
+    job = ma.fields.Nested(Body, allow_none=True)
+
+
 class Forecasts(ma.Schema):
     """A forecast a limit, judged now."""
 
@@ -53,7 +64,7 @@ def get_tag_forecast(tag_id: int) -> Response:
     at = services()
     now = at.clock()
     with at.database.transaction() as session:
-        limited = forecasts.limits_of(session, [limits.get_tag(session, tag_id, current_user())])
+        limited = forecasts.limits_of(session, [limits.get_tag(session, tag_id, current_user())], now)
     return jsonify(judged_at=rfc3339(now), forecasts=_told(limited, now))
 
 
@@ -66,9 +77,34 @@ def get_asset_forecast(code: str) -> Response:
     now = at.clock()
     with at.database.transaction() as session:
         asset = assets.get_asset(session, code, current_user())
-        limited = forecasts.limits_of(session, forecasts.limited_tags(session, asset))
+        limited = forecasts.limits_of(session, forecasts.limited_tags(session, asset), now)
     told = sorted(_told(limited, now), key=lambda one: (one["expected"] is None, one["expected"] or ""))
     return jsonify(judged_at=rfc3339(now), forecasts=told)
+
+
+@blueprint.route("/assets/<string(maxlength=64):code>/remaining-life")
+@blueprint.response(200, RemainingLife)
+@right("assets.read")
+def get_remaining_life(code: str) -> Response:
+    """Run hours to the next failure, from the lives of machines of its class in its site, with a 90 % band; else a word why not."""
+    at = services()
+    with at.database.transaction() as session:
+        return jsonify(lives.body(session, assets.get_asset(session, code, current_user())))
+
+
+@blueprint.route("/assets/<string(maxlength=64):code>/remaining-life", methods=["POST"])
+@blueprint.response(202, Body)
+@right("assets.write")
+def learn_remaining_life(code: str) -> Response:
+    """Learn it from the lives on record, for every machine of the class; one that is under way is answered again."""
+
+    def deed(session: Session) -> tuple[dict[str, Any], int]:
+        asset = assets.get_asset(session, code, current_user())
+        return background.body(lives.ask(session, asset, current_user(), services().clock())), 202
+
+    answer = once("remaining-life", deed)
+    answer.headers["Location"] = url_for("forecasts.get_remaining_life", code=code)
+    return answer
 
 
 def _told(limited: forecasts.Limited, now: datetime) -> list[dict[str, Any]]:

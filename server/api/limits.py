@@ -16,6 +16,7 @@ from server.api.tags import LimitRow, tag_body
 from server.auth.guard import current_user, right
 from server.idempotency import once
 from server.models.plant import Asset, Source
+from server.rules.limit_defaults import HOLDS, SIDES
 from server.services import services
 from server.store import limits
 
@@ -25,13 +26,13 @@ blueprint = resource("limits", "Limits of live values")
 class LimitPatch(ma.Schema):
     """What may change of a limit."""
 
-    side = ma.fields.String(validate=ma.validate.OneOf(["high", "low"]))
+    side = ma.fields.String(validate=ma.validate.OneOf(SIDES))
     value = Number()
     severity = ma.fields.String(validate=ma.validate.OneOf(["advisory", "warning", "critical"]))
     deadband = Number(validate=ma.validate.Range(min=0))
     on_delay_s = Number(validate=ma.validate.Range(0, 86400))
     off_delay_s = Number(validate=ma.validate.Range(0, 86400))
-    holds = ma.fields.String(validate=ma.validate.OneOf(["running", "stopped", "always"]))
+    holds = ma.fields.String(validate=ma.validate.OneOf(HOLDS))
     confirmed = ma.fields.Boolean(truthy={True}, falsy={False})
 
 

@@ -103,6 +103,7 @@ def preview_tag(body: dict[str, Any]) -> Response:
 @blueprint.route("/tags/<id:tag_id>/read", methods=["POST"])
 @blueprint.arguments(ReadNow)
 @blueprint.response(200, Body)
+@blueprint.alt_response(202, schema=Body, description="the background job that asks it")
 @right("sources.write")
 def read_tag(body: dict[str, Any], tag_id: int) -> Response:
     """What the device itself says of this tag now, or a background job (202) that asks it; shown, not stored."""

@@ -14,6 +14,7 @@ from server.api.schemas import Body, Collection
 from server.api.times import Instant
 from server.auth.guard import current_user, right
 from server.idempotency import once
+from server.rules.limit_defaults import HOLDS, SIDES
 from server.services import services
 from server.store import replays
 
@@ -26,7 +27,8 @@ def _flag() -> ma.fields.Boolean:
 
 class NewReplay(ma.Schema):
     """One change and the span. A limit: `tag_id` with `limit_id` (of one that stands) and what would be other, or `remove`; a tag's
-    settings: `tag_id` and what would be other; a detector's settings: `tag_id` or `asset`; a kept model: `model_id`. null = not given."""
+    settings (its own cusum_k and cusum_h too): `tag_id` and what would be other; a detector's settings: `asset`; a kept model:
+    `model_id`. null = not given."""
 
     from_ = Instant(required=True, data_key="from")
     to = Instant(required=True)
@@ -34,13 +36,13 @@ class NewReplay(ma.Schema):
     tag_id = Whole(low=1, allow_none=True)
     limit_id = Whole(low=1, allow_none=True)
     remove = _flag()
-    side = ma.fields.String(allow_none=True, validate=ma.validate.OneOf(["high", "low"]))
+    side = ma.fields.String(allow_none=True, validate=ma.validate.OneOf(SIDES))
     value = Number(allow_none=True)
     severity = ma.fields.String(allow_none=True, validate=ma.validate.OneOf(["advisory", "warning", "critical"]))
     deadband = Number(allow_none=True, validate=ma.validate.Range(min=0))
     on_delay_s = Number(allow_none=True, validate=ma.validate.Range(0, 86400))
     off_delay_s = Number(allow_none=True, validate=ma.validate.Range(0, 86400))
-    holds = ma.fields.String(allow_none=True, validate=ma.validate.OneOf(["running", "stopped", "always"]))
+    holds = ma.fields.String(allow_none=True, validate=ma.validate.OneOf(HOLDS))
     range_low = Number(allow_none=True)
     range_high = Number(allow_none=True)
     stuck_s = Number(allow_none=True, validate=ma.validate.Range(1, 604800))

@@ -19,6 +19,7 @@ from server.auth.guard import current_user, right
 from server.errors import Conflict, Invalid
 from server.idempotency import once
 from server.models.plant import Asset, Source, Tag
+from server.rules.limit_defaults import HOLDS, SIDES
 from server.services import services
 from server.store import limits, sources
 from server.store.page import ordering, page_of
@@ -34,15 +35,15 @@ _COLUMNS = {"group": "poll_group"}  # names on the wire that the table spells di
 
 
 class LimitRow(ma.Schema):
-    """One limit; an unconfirmed one never opens an order by itself."""
+    """One limit; an unconfirmed one never opens an order by itself. Of a rising or falling one value and deadband are per minute."""
 
-    side = ma.fields.String(required=True, validate=ma.validate.OneOf(["high", "low"]))
+    side = ma.fields.String(required=True, validate=ma.validate.OneOf(SIDES))
     value = Number(required=True)
     severity = ma.fields.String(load_default="warning", validate=ma.validate.OneOf(["advisory", "warning", "critical"]))
     deadband = Number(load_default=None, validate=ma.validate.Range(min=0), metadata={"description": "null: 2 % of the tag's range"})
     on_delay_s = Number(load_default=None, validate=ma.validate.Range(0, 86400), metadata={"description": "null: 30 where it has a range"})
     off_delay_s = Number(load_default=0.0, validate=ma.validate.Range(0, 86400))
-    holds = ma.fields.String(load_default="running", validate=ma.validate.OneOf(["running", "stopped", "always"]))
+    holds = ma.fields.String(load_default="running", validate=ma.validate.OneOf(HOLDS))
     confirmed = ma.fields.Boolean(load_default=True, truthy={True}, falsy={False})
 
 
@@ -77,6 +78,8 @@ class _TagFields(ma.Schema):
     stuck_s = Number(allow_none=True, validate=ma.validate.Range(1, 604800))
     stuck_deadband = Number(validate=ma.validate.Range(min=0))
     drift = ma.fields.Boolean(truthy={True}, falsy={False})
+    cusum_k = Number(allow_none=True, validate=ma.validate.Range(0.01, 10), metadata={"description": "null: CUSUM_K"})
+    cusum_h = Number(allow_none=True, validate=ma.validate.Range(0.1, 1000), metadata={"description": "null: CUSUM_H"})
     joint = ma.fields.Boolean(truthy={True}, falsy={False})
     deadband_pct = Number(validate=ma.validate.Range(0, 100))
     max_interval_s = Number(validate=ma.validate.Range(0.05, 86400))
@@ -131,7 +134,7 @@ class TagsQuery(Page):
 def tag_body(tag: Tag, asset: str, source: str | None) -> dict[str, Any]:
     """A tag as PUT takes it."""
     same = ("unit", "label", "kind", "decimals", "address", "period_s", "role", "low", "high", "range_low", "range_high", "scale_raw")
-    more = ("scale_eng", "deadband", "stuck_s", "stuck_deadband", "drift", "joint", "virtual")
+    more = ("scale_eng", "deadband", "stuck_s", "stuck_deadband", "drift", "cusum_k", "cusum_h", "joint", "virtual")
     reporting = ("deadband_pct", "max_interval_s", "wire_break", "average_s", "keep", "enabled", "rev")
     columns = {name: getattr(tag, name) for name in (*same, *more, *reporting)}
     return {"id": tag.id, "tag": tag.name, "asset": asset, "source": source, "group": tag.poll_group, **columns}

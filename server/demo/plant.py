@@ -241,5 +241,5 @@ def sources(s7_port: int, opcua_port: int) -> list[tuple[str, str, dict[str, obj
     return [
         ("press-s7", "s7", s7, {"fast": 0.2, "normal": 1.0}),
         ("plant-mqtt", "mqtt", {"url": None, "topics": ["readings/#", "machines/#"]}, {"normal": 1.0}),
-        ("dmls-opcua", "opcua", {"url": f"opc.tcp://127.0.0.1:{opcua_port}/", "publishing_ms": 200}, {"normal": 1.0}),
+        ("dmls-opcua", "opcua", {"url": f"opc.tcp://127.0.0.1:{opcua_port}/", "publishing_ms": 200, "repeats": True}, {"normal": 1.0}),
     ]

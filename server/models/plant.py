@@ -194,6 +194,8 @@ class Tag(Base):
     stuck_s: Mapped[float | None]
     stuck_deadband: Mapped[float] = mapped_column(server_default="0", default=0.0)
     drift: Mapped[bool] = mapped_column(server_default=YES, default=True)
+    cusum_k: Mapped[float | None]  # None = CUSUM_K, CUSUM_H
+    cusum_h: Mapped[float | None]
     joint: Mapped[bool] = mapped_column(server_default=YES, default=True)
     virtual: Mapped[bool] = mapped_column(server_default=NO, default=False)
     deadband_pct: Mapped[float] = mapped_column(server_default="0", default=0.0)

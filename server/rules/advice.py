@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from realtime.events import AlertType
 from server.rules.triage import Companion, Signal, Suspect
-from server.rules.wording import symptom
+from server.rules.wording import MODEL_DAMAGED, TITLE_MAX, symptom
 
 ADVICE_MAX = 400
 CREW = {
@@ -50,8 +51,25 @@ def advise(subject: Subject) -> str:
     return words if len(words) <= ADVICE_MAX else words[: ADVICE_MAX - 1].rstrip() + "\u2026"
 
 
+def order_title(subject: Subject, usual: str) -> str:
+    """Title of the order: `usual`; where the device is suspected of a wrong level, "Check transmitter PT-101 (drifts up)"."""
+    doubted = _DOUBTED.get(subject.type)
+    if doubted is None or subject.suspect is not Suspect.SENSOR or subject.signal is None:
+        return usual
+    title = f"Check transmitter {subject.signal.tag} ({doubted(subject)})"
+    return title if len(title) <= TITLE_MAX else title[: TITLE_MAX - 1].rstrip() + "\u2026"
+
+
 def _named(subject: Subject) -> str:
     return subject.signal.named if subject.signal else subject.asset
+
+
+def _is_low(subject: Subject) -> bool:
+    return subject.value is not None and subject.limit is not None and subject.value < subject.limit
+
+
+def _way(subject: Subject) -> str:
+    return {"drift_high": "up", "cusum_high": "up", "drift_low": "down", "cusum_low": "down"}.get(subject.code or "", "away")
 
 
 def _figures(subject: Subject) -> str:
@@ -63,13 +81,16 @@ def _figures(subject: Subject) -> str:
 
 
 def _rule(subject: Subject) -> str:
-    low = subject.value is not None and subject.limit is not None and subject.value < subject.limit
-    return f"Find out why {_named(subject)} is too {'low' if low else 'high'}:{_figures(subject) or ' past its limit'}.{_with_it(subject)}"
+    pace = _PACES.get(subject.code or "")
+    if pace is not None:
+        than = subject.signal.said(subject.limit) + " per minute" if subject.signal and subject.limit is not None else "its limit"
+        return f"Find out why {_named(subject)} {pace} faster than {than}.{_with_it(subject)}"
+    side = "low" if _is_low(subject) else "high"
+    return f"Find out why {_named(subject)} is too {side}:{_figures(subject) or ' past its limit'}.{_with_it(subject)}"
 
 
 def _drift(subject: Subject) -> str:
-    way = {"drift_high": "up", "cusum_high": "up", "drift_low": "down", "cusum_low": "down"}.get(subject.code or "", "away")
-    start = f"Find out why {_named(subject)} drifts {way} from its normal course"
+    start = f"Find out why {_named(subject)} drifts {_way(subject)} from its normal course"
     return f"{start}{', now' + _figures(subject) if _figures(subject) else ''}.{_with_it(subject) or _alone(subject)}"
 
 
@@ -101,6 +122,8 @@ def _sensor(subject: Subject) -> str:
 
 
 def _gap(subject: Subject) -> str:
+    if subject.code == MODEL_DAMAGED:
+        return f"Activate another version of the model of {subject.asset}, or train one anew: until then only rules watch {subject.asset}."
     if subject.signal is None:
         return f"Restore the data of {subject.asset}: nothing arrives from it."
     return f"Restore the signal of {_named(subject)}: it is silent while the others of its source arrive. Check its wiring and supply."
@@ -123,6 +146,14 @@ def _experience(subject: Subject) -> str:
     return subject.past
 
 
+_PACES = {"rising": "rises", "falling": "falls"}  # code of a limit of change
+
+# What alarmed is a level, which a wrong transmitter shows as well: in a word for the title.
+_DOUBTED: dict[AlertType, Callable[[Subject], str]] = {
+    AlertType.RULE_VIOLATION: lambda subject: _PACES.get(subject.code or "") or ("low" if _is_low(subject) else "high"),
+    AlertType.DRIFT: lambda subject: f"drifts {_way(subject)}",
+    AlertType.ANOMALY: lambda _: "unlike its machine",
+}
 _ACTS = {
     AlertType.RULE_VIOLATION: _rule,
     AlertType.DRIFT: _drift,

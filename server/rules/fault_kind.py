@@ -40,7 +40,8 @@ _OF_CODE = {
     "cusum_high": FaultKind.DRIFT_HIGH,
     "cusum_low": FaultKind.DRIFT_LOW,
 }
-_LEVEL_ONLY = frozenset({"over_range", "under_range", "high", "low", "silence"})  # they speak of the level or of nothing at all
+_SILENT = "silence"
+_LEVEL_ONLY = frozenset({"over_range", "under_range", "high", "low", _SILENT})  # they speak of the level or of nothing at all
 _OF_TERM = {"stuck": FaultKind.STUCK, "no_signal": FaultKind.NONE}  # `what` of the taxonomy, as technicians choose it
 
 
@@ -71,6 +72,8 @@ def kind_by_rules(codes: Collection[str]) -> Guess:
     if labels:
         found = ", ".join(sorted(code.replace("_", " ") for code in codes if _OF_CODE.get(code) is labels[0]))
         return Guess(labels[0], "rules", None, f"The monitor found: {found}")
+    if set(codes) == {_SILENT}:
+        return Guess(FaultKind.NONE, "rules", None, "Nothing arrives: there is no signal to judge")
     if codes and set(codes) <= _LEVEL_ONLY:
         return Guess(FaultKind.NONE, "rules", None, "The level is wrong, the shape of the signal is not")
     return Guess(FaultKind.UNKNOWN, "rules", None, "No detector named a fault of this signal")

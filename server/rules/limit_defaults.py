@@ -1,17 +1,38 @@
-"""What a limit has that nobody gave it: a deadband of 2 % of the tag's span and 30 s of delay, where the span is known. Pure."""
+"""What a limit has that nobody gave it: a deadband of 2 % of the tag's span and 30 s of delay, where the span is known. Pure.
+
+A limit of change (rising, falling) is a pace, which says nothing of the span: a tenth of it, and 10 s.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from server.errors import Invalid
+
+SIDES = ("high", "low", "rising", "falling")
+HOLDS = ("running", "idle", "starting", "stopped", "always")
+PACES = frozenset({"rising", "falling"})  # per minute
 DEADBAND_SHARE = 0.02  # of the span
 ON_DELAY_S = 30.0
+PACE_SHARE, PACE_DELAY_S = 0.1, 10.0
 
 
 def filled(limit: Mapping[str, Any], low: float | None, high: float | None) -> dict[str, Any]:
-    """The limit with deadband and on_delay_s; what was given stays, 0 too. low, high: the tag's range; without one both are 0."""
+    """The limit with deadband and on_delay_s; what was given stays, 0 too. low, high: the tag's range; without one both are 0.
+
+    Raises Invalid for a pace that is none.
+    """
+    checked(limit)
     known = low is not None and high is not None and high > low
     span = high - low if known and high is not None and low is not None else 0.0
     absent = {"deadband": round(DEADBAND_SHARE * span, 9), "on_delay_s": ON_DELAY_S if known else 0.0}
+    if limit["side"] in PACES:
+        absent = {"deadband": round(PACE_SHARE * limit["value"], 9), "on_delay_s": PACE_DELAY_S}
     return {**limit, **{name: value for name, value in absent.items() if limit.get(name) is None}}
+
+
+def checked(limit: Mapping[str, Any]) -> None:
+    """Raises Invalid where a limit of change is not above 0."""
+    if limit["side"] in PACES and limit["value"] <= 0:
+        raise Invalid("value", "pace", "a limit of change is above 0, for what falls too")

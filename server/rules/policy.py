@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from math import inf
 
@@ -16,6 +17,7 @@ from realtime.events import AlertType
 
 PRECISION_WANTED = 0.5
 VERDICTS_WANTED = 10
+SAME_ENTRY = timedelta(hours=24)  # on the watch list what comes back within a day's cycle is the same entry, with a count
 STRONG = 3.0  # times its limit: where fusion calls a finding critical
 
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from realtime.events import AlertType
 from server.rules.companions import FOLLOWS, MOVED, STILL
-from server.rules.wording import quantity
+from server.rules.wording import MODEL_DAMAGED, quantity
 
 DECIDES = 2
 SIGNAL_FAULTS = {  # code of an instrument fault -> points, what the signal does
@@ -124,6 +124,8 @@ class Triage:
 
 def triage(facts: Facts) -> Triage:
     """Sensor from +DECIDES points, process from -DECIDES, else unknown; a loss of data of a whole machine or source is neither."""
+    if facts.code == MODEL_DAMAGED:
+        return Triage(Suspect.UNKNOWN, 0, (Reason(0, "What was learned cannot be read: that says nothing about the machine"),))
     if facts.type is AlertType.SOURCE_LOST or (facts.type is AlertType.DATA_GAP and facts.signal is None):
         return Triage(
             Suspect.CONNECTION, 0, (Reason(0, "Nothing arrives from the whole machine or source: look at power, network and gateway"),)
@@ -201,7 +203,7 @@ def _pattern(facts: Facts) -> Reason | None:
         told = _names([f"{signal.named} {share:.0%}" for signal, share in several])
         return Reason(-2, f"The pattern spreads over several signals: {told}")
     signal, share = facts.shares[0]
-    alone = share >= SHARE_ALONE and not signal.shows_condition
+    alone = share >= SHARE_ALONE and not signal.shows_condition and (facts.companions or len(facts.shares) > 1)  # of one signal, it is all
     return Reason(1, f"{share:.0%} of the pattern is in {signal.named} alone") if alone else None
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from realtime.events import AlertType
 
 TITLE_MAX = 60
+MODEL_DAMAGED = "model_damaged"  # code of a data gap that is none of the machine's: what was learned of it cannot be read
 
 _SYMPTOM = {
     "plc_write": "may hold a written value that nobody confirmed: look at it",
@@ -66,7 +67,16 @@ def _is_below(subject: Subject) -> bool:
     return bool(not subject.code and subject.value is not None and subject.limit is not None and subject.value < subject.limit)
 
 
+def _pace(subject: Subject) -> str | None:
+    """ "rises", "falls" where the limit is one of change."""
+    return {"rising": "rises", "falling": "falls"}.get(subject.code or "")
+
+
 def _rule_message(subject: Subject) -> str:
+    pace = _pace(subject)
+    if pace is not None:
+        than = "its limit" if subject.limit is None else f"{quantity(subject.limit, subject.decimals, subject.unit)} per minute"
+        return f"{_named(subject)} {pace} faster than {than}"
     side = "below" if _is_below(subject) else "above"
     if subject.limit is None:
         return f"{_named(subject)} {side} its limit"
@@ -102,7 +112,7 @@ def _told_again(subject: Subject, verb: str, else_: str) -> str:
     if not subject.tag or subject.value is None:
         return else_
     value = quantity(subject.value, subject.decimals, subject.unit)
-    if subject.limit is None:
+    if subject.limit is None or _pace(subject) is not None:
         return f"{else_} ({subject.tag} {value})"
     label = subject.label[:1].upper() + subject.label[1:]
     named = f"{label} ({subject.tag})" if label and subject.label != subject.tag else f"Tag {subject.tag}"
@@ -113,7 +123,7 @@ def _rule_title(subject: Subject) -> str:
     named = _named(subject)
     if "vibration" in named.lower():
         return "Find and remove vibration"
-    side = "low" if _is_below(subject) else "high"
+    side = {"rises": "rising", "falls": "falling"}.get(_pace(subject) or "", "low" if _is_below(subject) else "high")
     return f"Find cause of {side} {named[:1].lower()}{named[1:]}" if not named.isupper() else f"Find cause of {side} {named}"
 
 
@@ -123,7 +133,7 @@ def order_title(subject: Subject) -> str:
         AlertType.DRIFT: f"Find cause of drift in {subject.tag or subject.asset}",
         AlertType.ANOMALY: f"Inspect {subject.asset} for unusual behaviour",
         AlertType.INSTRUMENT_FAULT: f"Check sensor {subject.tag or subject.asset} ({symptom(subject.code)})",
-        AlertType.DATA_GAP: f"Restore data of {subject.tag or subject.asset}",
+        AlertType.DATA_GAP: f"Restore {'model' if subject.code == MODEL_DAMAGED else 'data'} of {subject.tag or subject.asset}",
         AlertType.MACHINE_FAULT: f"Clear fault {subject.code} on {subject.asset}" + (f": {subject.text}" if subject.text else ""),
         AlertType.SOURCE_LOST: f"Restore connection to {subject.code}",
         AlertType.CALIBRATION_OVERDUE: f"Calibrate {subject.tag or subject.asset}",
@@ -139,6 +149,7 @@ _SAYS_SO = {
     "spike": "Single values far off",
     "noise": "Far noisier than when healthy",
     "drift": "Model: away from its healthy course",
+    "shift": "Model: the level moved within minutes as never when healthy",
     "cusum": "Model: a small shift that lasts",
     "residual": "Model: not what its last readings led to expect",
     "cva": "Model: its tags no longer move together as when healthy",

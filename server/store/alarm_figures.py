@@ -20,6 +20,7 @@ from server.rules.alarm_figures import Spell
 from server.rules.roles import Role
 from server.rules.wording import TITLE_MAX
 from server.rules.work_order import UNVERIFIED, OrderVerdict
+from server.store import diagnoses
 from server.store.related import by_id
 from server.timestamps import rfc3339
 
@@ -128,7 +129,7 @@ def _actors(session: Session, seen: _Seen, known: dict[str, Any], chattering: se
         order = orders.get(alert.work_order_id or 0)
         what = alert.tag or (asset.code if asset else alert.code or alert.type)
         flags = {"chatters": one.subject in chattering, "stands": one.subject in stale}
-        usual = str(alert.data.get("order_title") or alert.message)
+        usual = diagnoses.order_title(alert)
         title, why = rules.remedy(what, **flags, mostly_false=(alert.asset_id, alert.tag, alert.type) in false, usual=usual)
         at_work = order is not None and order.state in UNVERIFIED
         made.append(

@@ -18,7 +18,7 @@ from server.models.work import WorkOrder
 from server.rules import alert as rules
 from server.rules.alert import AlertAction
 from server.rules.roles import Role
-from server.rules.work_order import UNVERIFIED
+from server.rules.work_order import UNVERIFIED, OrderVerdict
 from server.store import assets
 from server.store.actor import Person, need, sees_site
 from server.store.outbox import Draft, emit
@@ -210,4 +210,20 @@ def promote(session: Session, alert_id: int, user: Person, now: datetime) -> Ale
     note(session, alert, "promote", user, now, old={"watch": True}, new={"watch": False})
     tell(session, alert, FactName.ALERT_RAISED, user.name, now)
     assets.follow(session, alert.asset_id, user.name, now)
+    return alert
+
+
+def dismiss(session: Session, alert_id: int, user: Person, now: datetime, notes: str | None) -> AlertRecord:
+    """A person looked at an entry of the watch list and found nothing: a false verdict. It ends when its condition has returned."""
+    need(user, "alerts.resolve")
+    alert = _locked(session, alert_id, user)
+    if not notes or not notes.strip():
+        raise Invalid("notes", "required", "say what was looked at")
+    if not alert.watch or alert.resolved_at is not None:
+        raise Conflict("not_watched", "the alert is not on the watch list", state_of(alert))
+    alert.data = {**alert.data, "verdict": str(OrderVerdict.FALSE), "judged_by": user.name}
+    alert.notes = notes.strip()
+    note(session, alert, "dismiss", user, now, old={"verdict": None}, new={"verdict": str(OrderVerdict.FALSE), "notes": alert.notes})
+    if alert.condition == "returned":
+        close(session, alert, user, now, alert.notes)
     return alert

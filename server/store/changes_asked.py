@@ -20,8 +20,9 @@ from server.store import assets, limits, training
 from server.store.actor import Person
 from server.store.tag_writes import TagWrite, put_tags
 
-TAG_FIELDS = ("range_low", "range_high", "stuck_s", "stuck_deadband", "drift", "joint")
-DETECTOR_FIELDS = ("cusum_k", "cusum_h", "stuck_sensor_minutes")
+OF_EITHER = ("cusum_k", "cusum_h")  # of a tag where one is named, else of the detector
+TAG_FIELDS = ("range_low", "range_high", "stuck_s", "stuck_deadband", "drift", "joint", *OF_EITHER)
+DETECTOR_FIELDS = (*OF_EITHER, "stuck_sensor_minutes")
 NEW_LIMIT = {"severity": "warning", "deadband": None, "on_delay_s": None, "off_delay_s": 0.0, "holds": "running", "confirmed": True}
 WORDS = {"on_delay_s": "delay (s)", "off_delay_s": "delay back (s)", "stuck_s": "stuck after (s)", "stuck_deadband": "stuck within"}
 Change = dict[str, Any]
@@ -32,9 +33,9 @@ def read(session: Session, asked: Mapping[str, Any], user: Person) -> tuple[Asse
     given = {name: value for name, value in asked.items() if value is not None}
     kinds = {
         "model": "model_id" in given,
-        "detector": any(name in given for name in DETECTOR_FIELDS),
+        "detector": any(name in given for name in DETECTOR_FIELDS if not ("tag_id" in given and name in OF_EITHER)),
         "limit": "limit_id" in given or any(name in given for name in limits.COLUMNS),
-        "setting": any(name in given for name in TAG_FIELDS),
+        "setting": any(name in given for name in TAG_FIELDS if "tag_id" in given or name not in OF_EITHER),
     }
     wanted = [kind for kind, is_asked in kinds.items() if is_asked]
     if len(wanted) != 1:

@@ -18,7 +18,7 @@ from server.models.alerts import AlertFinding, AlertRecord
 from server.models.plant import Asset
 from server.rules.alert import is_announced
 from server.rules.wording import Subject, message, order_title
-from server.store import alerts, diagnoses, maintenance, numbers, storm
+from server.store import alerts, crews, diagnoses, maintenance, numbers, storm
 from server.store.actor import SYSTEM
 from server.store.judgement import origin_of, reason_for, route_of
 from server.store.storm import CAME_AND_WENT, FLOOD, MAINTENANCE
@@ -109,7 +109,9 @@ def _open(session: Session, known: AlertFinding | None, condition: Condition, no
 def _diagnose(session: Session, alert: AlertRecord, now: datetime, *, anew: bool) -> None:
     """Judge what it means; later looks, with what the other signals did, are the leader's (server/store/diagnosing.py)."""
     if anew or "diagnosis" not in alert.data:
+        called = diagnoses.order_title(alert)
         alert.data = {**alert.data, "diagnosis": diagnoses.judged(session, alert, now), "told_value": alert.value}
+        crews.follow(session, alert, called, now)
 
 
 def _come_back(alert: AlertRecord, condition: Condition) -> None:
@@ -218,6 +220,9 @@ def _close(session: Session, known: AlertFinding, condition: Condition, now: dat
     alert.condition, alert.returned_at, alert.last_at = "returned", from_ms(condition.t), from_ms(condition.t)
     if alert.suppressed is not None:
         alerts.close(session, alert, SYSTEM, now, CAME_AND_WENT[alert.suppressed])
+        return Folded(alert)
+    if alert.watch and alert.data.get("verdict"):
+        alerts.close(session, alert, SYSTEM, now, alert.notes or "")  # judged while it stood
         return Folded(alert)
     if not alert.watch:
         alerts.note(session, alert, "return", SYSTEM, now, old={"condition": "active"}, new={"condition": "returned"})

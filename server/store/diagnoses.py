@@ -79,7 +79,11 @@ def judged(session: Session, alert: AlertRecord, now: datetime) -> dict[str, Any
         because=tuple(facts.shares),
         past=f"{word}, most likely: {category.text}." if category.method == "learned" and word else "",
     )
-    return _body(found, kind, category, word, features, measured) | {"recommendation": advice.advise(subject)}
+    said = {
+        "recommendation": advice.advise(subject),
+        "order_title": advice.order_title(subject, alert.data.get("order_title", alert.message)),
+    }
+    return _body(found, kind, category, word, features, measured) | said
 
 
 def _of_no_asset(alert: AlertRecord) -> dict[str, Any]:
@@ -195,6 +199,11 @@ def _calibrated(session: Session, tag: str, now: datetime) -> Calibrated | None:
         failed=bool(records) and not records[0].passed,
         errors_pct=tuple(record.error_pct for record in reversed(records)),
     )
+
+
+def order_title(alert: AlertRecord) -> str:
+    """What an order for it is called: what the diagnosis makes of it, else what alarmed."""
+    return str((alert.data.get("diagnosis") or {}).get("order_title") or alert.data.get("order_title") or alert.message)
 
 
 def body_of(alert: AlertRecord) -> dict[str, Any] | None:

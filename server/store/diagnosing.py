@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 
 from realtime.events import AlertType, FactName
 from server.models.alerts import AlertRecord
-from server.models.plant import Asset
 from server.store import alerts, companions, crews, diagnoses
 from server.store.actor import SYSTEM
 from server.timestamps import to_ms
@@ -48,7 +47,7 @@ def _due(now: datetime) -> Any:
 
 def look_again(session: Session, alert: AlertRecord, now: datetime) -> None:
     """Measure and judge anew; told as `alert.changed` where it now says something else."""
-    before = alert.data.get("diagnosis")
+    before, called = alert.data.get("diagnosis"), diagnoses.order_title(alert)
     told_value = alert.data.get("told_value", alert.value)
     alert.data = {**alert.data, "measured": companions.measure(session, alert, diagnoses.about(alert), now)}
     after = diagnoses.judged(session, alert, now)
@@ -58,9 +57,7 @@ def look_again(session: Session, alert: AlertRecord, now: datetime) -> None:
     alert.data = {**alert.data, "told_value": alert.value}
     session.flush()
     alerts.tell(session, alert, FactName.ALERT_CHANGED, SYSTEM.name, now)
-    asset = session.get(Asset, alert.asset_id)
-    if asset is not None:
-        crews.reroute(session, alert, asset, now)
+    crews.follow(session, alert, called, now)
 
 
 def _words(diagnosis: dict[str, Any] | None) -> str:

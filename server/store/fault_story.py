@@ -21,6 +21,7 @@ from server.models.evidence import FaultStory
 from server.models.plant import Asset, OperatingPeriod, Tag
 from server.models.work import WorkOrder
 from server.rules.evidence_chain import digest
+from server.rules.limit_defaults import PACES
 from server.store.ledger import parts_of_orders
 from server.store.related import tags_of
 from server.timestamps import from_ms, rfc3339, to_ms
@@ -115,7 +116,11 @@ def _course(connection: Any, tag: Tag, limits: Sequence[Any], start: int, end: i
         taken = historian.frames(connection, tag.id, start, end, MOST_FRAMES)
         points = [[t, _short(low), _short(mean), _short(high), 1] for t, low, high, mean, _std in taken]
     known = {"tag": tag.name, "label": tag.label, "unit": tag.unit, "kind": tag.kind, "role": tag.role, "low": tag.low, "high": tag.high}
-    return {**known, "limits": [{"side": one.side, "value": one.value, "severity": one.severity} for one in limits], "points": points}
+    return {
+        **known,
+        "limits": [{"side": one.side, "value": one.value, "severity": one.severity} for one in limits if one.side not in PACES],
+        "points": points,
+    }
 
 
 def _short(value: float | None) -> float | None:

@@ -25,7 +25,7 @@ from server.rules.calibration import is_overdue
 from server.rules.health import OVERDUE_WORK, Health, Trouble
 from server.rules.policy import VERDICTS_WANTED
 from server.rules.triage import Signal
-from server.rules.wording import symptom
+from server.rules.wording import MODEL_DAMAGED, symptom
 from server.rules.work_order import UNVERIFIED, OrderState, OrderVerdict
 from server.store.diagnoses import about
 
@@ -103,6 +103,7 @@ def _alike(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 
 def _active(session: Session, *which: ColumnElement[bool]) -> list[AlertRecord]:
     query = select(AlertRecord).where(*which, AlertRecord.resolved_at.is_(None), AlertRecord.condition == "active")
+    query = query.where(AlertRecord.code.is_distinct_from(MODEL_DAMAGED))  # the monitor's trouble, not the machine's
     query = query.where(AlertRecord.watch.is_(False), AlertRecord.suppressed.is_distinct_from("maintenance"))
     return list(session.scalars(query.order_by(AlertRecord.id)))
 

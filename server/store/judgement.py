@@ -86,7 +86,7 @@ def _limit_confirmed(session: Session, alert: AlertRecord) -> bool:
 
 
 def _verdicts(session: Session, alert: AlertRecord) -> tuple[int, int]:
-    """(confirmed, all) verdicts on closed orders of this alert type and asset class."""
+    """(confirmed, all) verdicts on closed orders, and on dismissed entries of the watch list, of this alert type and asset class."""
     asset = session.get(Asset, alert.asset_id) if alert.asset_id is not None else None
     if asset is None or asset.class_id is None:
         return 0, 0
@@ -96,7 +96,9 @@ def _verdicts(session: Session, alert: AlertRecord) -> tuple[int, int]:
         .join(Asset, Asset.id == WorkOrder.asset_id)
         .where(AlertRecord.type == alert.type, Asset.class_id == asset.class_id, WorkOrder.verdict.is_not(None))
     )
-    verdicts = list(session.scalars(query))
+    judged = AlertRecord.data["verdict"].as_string()
+    dismissed = select(judged).join(Asset, Asset.id == AlertRecord.asset_id).where(AlertRecord.type == alert.type, judged.is_not(None))
+    verdicts = [*session.scalars(query), *session.scalars(dismissed.where(Asset.class_id == asset.class_id))]
     return sum(verdict == OrderVerdict.CONFIRMED for verdict in verdicts), len(verdicts)
 
 

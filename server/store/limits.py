@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from server import audit
 from server.errors import Conflict, Invalid, NotFound
 from server.models.plant import Asset, Tag, TagLimit
-from server.rules.limit_defaults import filled
+from server.rules.limit_defaults import checked, filled
 from server.store import snapshot_version
 from server.store.actor import Person, need
 from server.store.page import Page, ordering, page_of
@@ -67,6 +67,7 @@ def change_limit(session: Session, tag: Tag, row: TagLimit, given: Mapping[str, 
     """Change what is given; what is the same already is no change."""
     need(user, "tags.write")
     before = values(row)
+    checked({**before, **given})
     _refuse_double(session, tag, {**before, **given}, row.id)
     changed = {name: value for name, value in given.items() if before[name] != value}
     if not changed:

@@ -16,6 +16,7 @@ from realtime.events import AlertType, Quality, split_quality
 from server.models.alerts import AlertFinding, AlertRecord
 from server.models.plant import Asset, OperatingPeriod, Source, Tag
 from server.rules.asset import Operating
+from server.rules.wording import MODEL_DAMAGED
 from server.store import assets
 from server.store.actor import SYSTEM
 from server.timestamps import from_ms, to_ms
@@ -36,7 +37,8 @@ def silent(session: Session) -> set[int]:
     """Assets of which nothing arrives: a gap of the whole machine, or a gap in every tag that a source feeds."""
     query = select(AlertFinding.asset_id, AlertRecord.tag).join(AlertRecord, AlertRecord.id == AlertFinding.alert_id)
     gaps: dict[int, set[str | None]] = {}
-    for asset_id, tag in session.execute(query.where(AlertFinding.type == str(AlertType.DATA_GAP), AlertFinding.active)):
+    query = query.where(AlertFinding.type == str(AlertType.DATA_GAP), AlertFinding.active, AlertRecord.code.is_distinct_from(MODEL_DAMAGED))
+    for asset_id, tag in session.execute(query):
         if asset_id is not None:
             gaps.setdefault(asset_id, set()).add(tag)
     fed: dict[int, set[str]] = {}

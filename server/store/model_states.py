@@ -17,7 +17,7 @@ from server.job_table import TRAIN
 from server.models.jobs import BackgroundJob
 from server.models.ml import Baseline, MLModelVersion
 from server.models.plant import Asset, Tag
-from server.rules.wording import Subject
+from server.rules.wording import MODEL_DAMAGED, Subject
 from server.store import background, training
 from server.store.actor import SYSTEM, Person
 from server.store.baselines import CHECKING
@@ -40,7 +40,7 @@ def condition(asset: Asset, signal: Signal) -> Condition:
         edge=edge,
         site_id=asset.site_id,
         asset_id=asset.id,
-        subject=Subject(type=AlertType.DATA_GAP, code="model_damaged", asset=asset.code, text=text),
+        subject=Subject(type=AlertType.DATA_GAP, code=MODEL_DAMAGED, asset=asset.code, text=text),
         detector="system",
         severity=Severity.WARNING,
         t=signal.t,
@@ -94,8 +94,10 @@ def bodies(session: Session, rows: Sequence[Asset]) -> list[dict[str, Any]]:
     ids = [row.id for row in rows]
     active = {m.asset_id: m for m in session.scalars(select(MLModelVersion).where(MLModelVersion.asset_id.in_(ids), MLModelVersion.active))}
     number = {i: (n, v) for i, n, v in session.execute(_counted(ids))}
-    confirmed = select(Baseline.asset_id, func.count().filter(Baseline.confirmed), func.count().filter(Baseline.state == CHECKING))
-    marked = {i: (n, open_) for i, n, open_ in session.execute(confirmed.where(Baseline.asset_id.in_(ids)).group_by(Baseline.asset_id))}
+    checked = func.count().filter(Baseline.state == CHECKING, BackgroundJob.state.is_distinct_from("failed"))
+    confirmed = select(Baseline.asset_id, func.count().filter(Baseline.confirmed), checked)
+    confirmed = confirmed.outerjoin(BackgroundJob, BackgroundJob.id == Baseline.job_id).where(Baseline.asset_id.in_(ids))
+    marked = {i: (n, open_) for i, n, open_ in session.execute(confirmed.group_by(Baseline.asset_id))}
     asset_arg = BackgroundJob.args["asset"].as_integer()
     newest = select(func.max(BackgroundJob.id)).where(BackgroundJob.name == TRAIN, asset_arg.in_(ids)).group_by(asset_arg)
     jobs = {int(job.args["asset"]): job for job in session.scalars(select(BackgroundJob).where(BackgroundJob.id.in_(newest)))}

@@ -21,7 +21,7 @@ from server.rules.priorities import Priority, parse, priority_for
 from server.rules.roles import Role
 from server.rules.wording import TITLE_MAX
 from server.rules.work_order import IN_WORK, UNVERIFIED, OrderState
-from server.store import alerts, assets, crews, opening, order_acts, order_lists, order_rows, procedures
+from server.store import alerts, assets, crews, diagnoses, opening, order_acts, order_lists, order_rows, procedures
 from server.store.actor import Person, need
 
 REPEAT_WITHIN = timedelta(days=30)
@@ -89,7 +89,7 @@ def open_for_alert(
     priority = parse(policy.priority or "") if policy else None
     priority = priority or priority_for(Severity(alert.severity), asset.criticality)
     repeat = _earlier(session, alert, now)
-    title = policy.title if policy and policy.title else str(alert.data.get("order_title") or alert.message)
+    title = policy.title if policy and policy.title else diagnoses.order_title(alert)
     promised = now + timedelta(hours=policy.due_hours) if policy and policy.due_hours else None
     new = NewOrder(
         title=title[:TITLE_MAX],

@@ -150,6 +150,8 @@ _SAME = [
     "stuck_s",
     "stuck_deadband",
     "drift",
+    "cusum_k",
+    "cusum_h",
     "joint",
     "virtual",
     "deadband_pct",

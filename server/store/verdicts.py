@@ -1,8 +1,12 @@
-"""Verdicts of closed alert-born orders by detector, alert type, asset class and instrument, and their repeats. Reads only."""
+"""Verdicts by detector, alert type, asset class and instrument, and repeats. Reads only.
+
+A verdict is what an alert-born order was closed with, or a dismissal from the watch list.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -35,10 +39,10 @@ class _Row:
 
 
 def figures(session: Session, site: int | None, start: datetime, end: datetime) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """(rows of precision by scope and name, repeats) of orders opened in [start, end)."""
+    """(rows of precision by scope and name, repeats) of orders opened, and of entries judged without one raised, in [start, end)."""
     rows = _rows(session, site, start, end)
     again = rules.repeats([Job(row.number, row.subject, row.opened, row.ended) for row in rows])
-    return _precision(rows, again), [_repeat(one) for one in again]
+    return _precision(rows + _dismissed(session, site, start, end), again), [_repeat(one) for one in again]
 
 
 def _rows(session: Session, site: int | None, start: datetime, end: datetime) -> list[_Row]:
@@ -62,13 +66,28 @@ def _rows(session: Session, site: int | None, start: datetime, end: datetime) ->
     )
     if site is not None:
         query = query.where(WorkOrder.site_id == site)
-    found = []
-    for number, verdict, opened, ended, detector, type_, tag, code, asset, class_ in session.execute(
-        query.order_by(WorkOrder.id).limit(MOST)
-    ):
-        names = {"detector": detector, "type": type_, "class": class_ or "", "instrument": tag or asset}
-        found.append(_Row(number, verdict, opened, ended, (asset, tag, type_, code), names))
-    return found
+    return [_row(row) for row in session.execute(query.order_by(WorkOrder.id).limit(MOST))]
+
+
+def _row(found: Sequence[Any]) -> _Row:
+    number, verdict, opened, ended, detector, type_, tag, code, asset, class_ = found
+    names = {"detector": detector, "type": type_, "class": class_ or "", "instrument": tag or asset}
+    return _Row(number, verdict, opened, ended, (asset, tag, type_, code), names)
+
+
+def _dismissed(session: Session, site: int | None, start: datetime, end: datetime) -> list[_Row]:
+    """Entries of the watch list that a person judged without an order."""
+    a = AlertRecord
+    verdict = a.data["verdict"].as_string()
+    query = (
+        select(a.number, verdict, a.raised_at, a.resolved_at, a.detector, a.type, a.tag, a.code, Asset.code, AssetClass.name)
+        .join(Asset, Asset.id == a.asset_id)
+        .outerjoin(AssetClass, AssetClass.id == Asset.class_id)
+        .where(verdict.is_not(None), a.raised_at >= start, a.raised_at < end)
+    )
+    if site is not None:
+        query = query.where(a.site_id == site)
+    return [_row(row) for row in session.execute(query.order_by(a.id).limit(MOST))]
 
 
 def _precision(rows: list[_Row], again: list[Repeat]) -> list[dict[str, Any]]:

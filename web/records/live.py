@@ -36,14 +36,33 @@ KINDS = (
 )
 METHODS = (("rules", _("By rules")), ("learned", _("Learned from closed orders")))
 HELD_BACK = (("maintenance", _("Work on the machine")), ("flood", _("A flood of alarms")))
-SIDES = (("high", _("Above")), ("low", _("Below")))
-HOLDS = (("running", _("While running")), ("stopped", _("While stopped")), ("always", _("Always")))
+SIDES = (
+    ("high", _("Above")),
+    ("low", _("Below")),
+    ("rising", _("Rises faster, per minute")),
+    ("falling", _("Falls faster, per minute")),
+)
+HOLDS = (
+    ("running", _("While running")),
+    ("idle", _("While idle")),
+    ("starting", _("While starting up")),
+    ("stopped", _("While stopped")),
+    ("always", _("Always")),
+)
 _LIMIT = (
     Field(name="side", label=_("Side"), kind="choice", choices=SIDES, required=True),
     Field(name="value", label=_("Limit"), kind="number", required=True),
     Field(name="severity", label=_("Severity"), kind="choice", choices=SEVERITIES, default="warning"),
-    Field(name="deadband", label=_("Deadband"), kind="number", low=0, hint=_("Empty: 2 % of the range.")),
-    Field(name="on_delay_s", label=_("Delay before it alerts"), kind="number", unit="s", low=0, high=86_400, hint=_("Empty: 30 s.")),
+    Field(name="deadband", label=_("Deadband"), kind="number", low=0, hint=_("Empty: 2 % of the range, a tenth of a pace.")),
+    Field(
+        name="on_delay_s",
+        label=_("Delay before it alerts"),
+        kind="number",
+        unit="s",
+        low=0,
+        high=86_400,
+        hint=_("Empty: 30 s, 10 s for a pace."),
+    ),
     Field(name="off_delay_s", label=_("Delay before it returns"), kind="number", unit="s", low=0, high=86400),
     Field(name="holds", label=_("Holds"), kind="choice", choices=HOLDS, default="running"),
     Field(name="confirmed", label=_("May open an order by itself"), kind="flag", default=True),
@@ -109,6 +128,8 @@ _TAG_FIELDS = (
     Field(name="deadband_pct", label=_("Deadband of the range"), kind="number", unit="%", low=0, high=100),
     Field(name="max_interval_s", label=_("A reading at least every"), kind="number", unit="s", low=0.05, high=86400),
     Field(name="wire_break", label=_("Raw value of a broken wire"), kind="code", hint=_("such as >27648")),
+    Field(name="cusum_k", label=_("CUSUM k"), kind="number", unit="σ", low=0.01, high=10, hint=_("Empty: as CUSUM_K says, 0.5.")),
+    Field(name="cusum_h", label=_("CUSUM h"), kind="number", unit="σ", low=0.1, high=1000, hint=_("Empty: one false alarm a year.")),
     Field(name="enabled", label=_("On"), kind="flag", default=True),
 )
 _READ_NOW = Act(

@@ -20,6 +20,16 @@ INTERVAL_STATES = (
     ("provisional", _("Not confirmed")),
 )
 VERSION_STATES = (("active", _("Active")), ("kept", _("Kept")), ("outdated", _("Outdated")))
+LEFT = (
+    ("expected", _("If it goes on like this")),
+    ("long", _("Longer than anybody can say")),
+    ("too_few_lives", _("Too few lives on record: ten are needed")),
+    ("not_learned", _("Not learned yet")),
+    ("no_wear", _("Their signals do not show when lives end")),
+    ("unlike", _("It is not as those machines were")),
+    ("new", _("Too new to say")),
+    ("too_little", _("Its readings do not go back to its beginning")),
+)
 YES_NO = (("yes", _("Yes")), ("no", _("No")))
 
 _CODE = Field(name="code", label=_("Code"), kind="code")
@@ -140,6 +150,33 @@ MODELS = Records(
                 ),
             ),
             none=_("None was trained yet."),
+        ),
+        Panel(
+            title=_("Run hours to the next failure, from the lives of such machines"),
+            api="/api/assets/{code}/remaining-life",
+            inside="remaining_life",
+            columns=(
+                Field(name="state", label=_("Forecast"), kind="choice", choices=LEFT),
+                Field(name="left_h", label=_("Left"), kind="number", unit="h"),
+                Field(name="low_h", label=_("At least"), kind="number", unit="h"),
+                Field(name="high_h", label=_("At most"), kind="number", unit="h"),
+                Field(name="more_than_h", label=_("More than"), kind="number", unit="h"),
+                Field(name="expected", label=_("Expected"), kind="moment"),
+                Field(name="lives", label=_("Lives on record"), kind="integer"),
+                Field(name="why", label=_("Says")),
+                Field(name="judged_at", label=_("Told"), kind="moment"),
+            ),
+            heads=(
+                Act(
+                    label=_("Learn from these lives"),
+                    path="/api/assets/{code}/remaining-life",
+                    right="assets.write",
+                    confirm=_(
+                        "For every machine of this class. A life ends with a confirmed failure; from then on it is told anew once a day. "
+                        "The band holds nine of ten."
+                    ),
+                ),
+            ),
         ),
     ),
     note=_("What the monitor has learned of each asset, from which healthy intervals, and how often it would have alarmed on them."),

@@ -15,9 +15,10 @@ from server.models.alerts import AlertRecord
 from server.models.audit import AuditLog
 from server.models.jobs import BackgroundJob
 from server.models.ml import MLModelVersion
+from server.models.plant import Asset
 from server.services import Services
 from server.signals import fold_signal
-from server.store import snapshot
+from server.store import health, liveness, snapshot
 from server.timestamps import rfc3339, to_ms
 from tests.server.api.conftest import LogIn, Plant
 
@@ -110,6 +111,8 @@ def test_a_check_that_was_lost_is_a_refusal_and_holds_up_no_other(
     (row,) = client.get(url, headers=headers).json["items"]
 
     assert (row["state"], row["reasons"][1]) == ("refused", "the worker was killed")
+    judged = client.get(f"/api/ml/assets/{plant.asset}", headers=headers).json
+    assert (judged["checking"], judged["under_way"]) == (0, "no")
     assert client.post(url, json=given, headers=headers).status_code == 201
 
 
@@ -159,6 +162,12 @@ def test_a_damaged_model_is_an_alert_until_a_whole_one_is_in_force(services: Ser
     for _ in range(2):
         tell(services, SignalName.MODEL_STATE, asset=plant.asset_id, version=3, state="damaged", detail="signature does not fit")
     assert alerts(services, plant) == [("data_gap", "model_damaged", True)]
+    with services.database.transaction() as session:
+        (said,) = session.scalars(select(AlertRecord.data).where(AlertRecord.asset_id == plant.asset_id))
+        asset = session.get_one(Asset, plant.asset_id)
+        assert said["diagnosis"]["recommendation"].startswith(f"Activate another version of the model of {asset.code}")
+        assert (said["diagnosis"]["suspect"], liveness.silent(session)) == ("unknown", set())
+        assert "data_gap" not in {reason.kind for reason in health.of_asset(session, asset, services.clock()).reasons}
 
     tell(services, SignalName.MODEL_STATE, asset=plant.asset_id, version=2, state="whole")
 

@@ -14,8 +14,9 @@ from realtime.events import Batch
 from realtime.history_writer import write_batches
 from realtime.settings import Settings
 from server.models.calibration import CalibrationRecord
-from server.models.plant import Instrument
+from server.models.plant import Instrument, OperatingPeriod
 from server.services import Services
+from server.timestamps import from_ms
 from tests.server.api.conftest import LogIn, Plant
 from tests.server.api.test_limits import added
 
@@ -111,6 +112,31 @@ def test_what_was_before_a_calibration_does_not_count(client: FlaskClient, servi
         session.add(CalibrationRecord(instrument_id=instrument.id, **facts, **verdict))
 
     assert [one["state"] for one in told(client, f"/api/tags/{plant.tag_id}/forecast", headers).values()] == ["too_little"]
+
+
+def test_whole_days_of_stops_bend_no_trend_of_a_limit_that_holds_while_running(
+    client: FlaskClient, services: Services, settings: Settings, plant: Plant, bearer: LogIn
+) -> None:
+    headers, now = bearer("manager"), now_ms()
+    stood = np.isin(np.arange(HOURS) // 24, (2, 4))  # two whole days of six, with the pressure at nothing
+    level = 5.0 + 0.01 * np.arange(HOURS) + np.random.default_rng(4).normal(0, 0.05, HOURS)
+    keep(settings, plant.tag_id, np.where(stood, 0.0, level), end=now)
+    first = now // HOUR_MS * HOUR_MS - HOURS * HOUR_MS
+    edges = np.flatnonzero(np.diff(np.r_[False, stood, False].astype(int)))
+    with services.database.transaction() as session:
+        for start, end in edges.reshape(-1, 2).tolist():
+            times = {"started_at": from_ms(first + start * HOUR_MS), "ended_at": from_ms(first + end * HOUR_MS)}
+            session.add(OperatingPeriod(asset_id=plant.asset_id, operating="stopped", **times))
+    for holds in ("running", "always"):
+        added(client, plant, headers, value=7.5, holds=holds)
+
+    answer = client.get(f"/api/tags/{plant.tag_id}/forecast", headers=headers).json["forecasts"]
+
+    while_running, always = answer
+    assert while_running["state"] == "expected"
+    assert 85 < (datetime.fromisoformat(while_running["expected"]).timestamp() * 1000 - now) / HOUR_MS < 115
+    assert while_running["per_day"] == pytest.approx(0.24, rel=0.1)
+    assert always["state"] != "expected"
 
 
 def test_a_stranger_finds_neither(client: FlaskClient, plant: Plant, bearer: LogIn) -> None:

@@ -8,6 +8,9 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from realtime.bus import now_ms
+from realtime.events import AlertType, Because, Finding, Severity
+from server.folding import fold_finding
 from server.models.audit import AuditLog
 from server.models.outbox import Outbox
 from server.models.plant import Tag
@@ -174,3 +177,40 @@ def test_a_limit_without_deadband_and_delay_gets_those_of_the_range(client: Flas
     assert (without["deadband"], without["on_delay_s"]) == (0.0, 0.0)
     assert [(row["deadband"], row["on_delay_s"]) for row in [*put, own, filled]] == [(0.32, 30.0), (0.1, 0.0), (0.32, 30.0)]
     assert again["unchanged"] == [plant.tag]
+
+
+def test_a_limit_of_change_is_set_changed_kept_from_forecasts_and_reaches_the_monitors(
+    client: FlaskClient, services: Services, plant: Plant, bearer: LogIn
+) -> None:
+    headers = bearer("manager")
+
+    made = added(client, plant, headers, side="falling", value=2.0)
+    wrong = client.patch(made.headers["Location"], json={"value": -2.0}, headers=headers)
+    changed = client.patch(made.headers["Location"], json={"value": 1.5}, headers=headers)
+
+    assert (made.json["side"], made.json["deadband"], made.json["on_delay_s"]) == ("falling", 0.2, 10.0)
+    assert (wrong.status_code, changed.status_code) == (422, 200)
+    assert in_force(services, plant.tag_id) == [("falling", 1.5, "warning")]
+    assert client.get(f"/api/tags/{plant.tag_id}/forecast", headers=headers).json["forecasts"] == []
+    (shown,) = client.get(f"/api/assets/{plant.asset}", headers=headers).json["tags"]
+    assert shown["limits"] == []  # it has no place on a scale of values
+
+
+def test_an_alert_of_a_limit_of_change_says_how_fast_is_too_fast(
+    client: FlaskClient, services: Services, plant: Plant, bearer: LogIn
+) -> None:
+    headers = bearer("manager")
+    added(client, plant, headers, side="high", value=8.0)
+    added(client, plant, headers, side="falling", value=2.0)
+    now = now_ms()
+    found = Finding(
+        key=f"{plant.asset_id}:{plant.tag}:limits:falling:1", edge="open", asset=plant.asset_id, tag=plant.tag,
+        type=AlertType.RULE_VIOLATION, detector="limits", t=now, t_onset=now, severity=Severity.WARNING, score=1.2, limit=1.0,
+        value=5.0, because=(Because(plant.tag, 1.0),), config_version=1, code="falling", model_version=None, provisional=False,
+    )  # fmt: skip
+
+    with services.database.transaction() as session:
+        fold_finding(session, found, services.clock(), 60.0)
+
+    (alert,) = client.get(f"/api/alerts?asset={plant.asset}", headers=headers).json["items"]
+    assert alert["title"] == f"{plant.tag} falls faster than 2.00 bar per minute"

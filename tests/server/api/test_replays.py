@@ -138,7 +138,7 @@ def test_the_proposal_that_ml_gets_has_all_limits_with_the_one_changed(
         ask(client, headers, tag_id=plant.tag_id, limit_id=rows[0], value=8.5, remove=None),
         ask(client, headers, tag_id=plant.tag_id, limit_id=rows[1], remove=True),
         ask(client, headers, tag_id=plant.tag_id, side="low", value=1.0),
-        ask(client, headers, tag_id=plant.tag_id, stuck_s=60),
+        ask(client, headers, tag_id=plant.tag_id, cusum_h=6, cusum_k=0.4),
         ask(client, headers, asset=plant.asset, cusum_h=9),
     ]
 
@@ -147,7 +147,7 @@ def test_the_proposal_that_ml_gets_has_all_limits_with_the_one_changed(
         args = [session.get_one(BackgroundJob, one.json["id"]).args for one in asked]
     wanted = [read_proposal(one["proposal"]) for one in args]
     assert [[limit.value for limit in one.fields.get("limits", [])] for one in wanted] == [[9.0, 8.5], [8.0], [8.0, 9.0, 1.0], [], []]
-    assert (wanted[3].fields, wanted[4].settings) == ({"stuck_s": 60}, {"cusum_h": 9})
+    assert (wanted[3].fields, wanted[4].settings) == ({"cusum_k": 0.4, "cusum_h": 6}, {"cusum_h": 9})
     assert ask(client, headers, asset=plant.asset, cusum_h=8).status_code == 409  # five wait
 
 
@@ -187,14 +187,22 @@ def test_a_change_of_what_was_replayed_asks_for_a_new_replay(client: FlaskClient
     waiting = ask(client, headers, tag_id=plant.tag_id, limit_id=row, value=9.5).headers["Location"]
     detector = done(client, services, plant, headers, asset=plant.asset, cusum_h=9)
     setting = done(client, services, plant, headers, tag_id=plant.tag_id, stuck_s=99)
+    own = done(client, services, plant, headers, tag_id=plant.tag_id, cusum_h=6)
     client.patch(f"/api/tags/{plant.tag_id}/limits/{row}", json={"value": 8.1}, headers=headers)
 
     why = {"reason": "x"}
-    answers = [client.post(f"{one}/put-in-force", json=why, headers=headers) for one in (address, waiting, detector, setting)]
+    answers = [client.post(f"{one}/put-in-force", json=why, headers=headers) for one in (address, waiting, detector, setting, own)]
 
-    assert [one.status_code for one in answers] == [409, 409, 409, 200]
+    assert [one.status_code for one in answers] == [409, 409, 409, 200, 200]
     assert "CUSUM_H=9" in answers[2].json["detail"]
-    assert client.get(f"/api/tags/{plant.tag_id}", headers=headers).json["stuck_s"] == 99
+    tag = client.get(f"/api/tags/{plant.tag_id}", headers=headers).json
+    assert (tag["stuck_s"], tag["cusum_h"], tag["cusum_k"]) == (99, 6, None)
+    with services.database.transaction() as session:
+        (published,) = [one for one in snapshot.build(session, services.clock()).tags if one.id == plant.tag_id]
+        trail = select(AuditLog).where(AuditLog.thing == "tag", AuditLog.thing_id == plant.tag_id).order_by(AuditLog.id.desc())
+        changed = session.scalars(trail).first()
+        assert changed is not None
+        assert (published.cusum_h, changed.old, changed.new) == (6, {"cusum_h": None}, {"cusum_h": 6})
 
 
 @pytest.mark.parametrize(

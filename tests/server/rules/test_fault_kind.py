@@ -36,6 +36,11 @@ def test_rules_name_one_of_six_labels_or_say_unknown(codes: set[str], label: Fau
     assert fault_kind.kind_by_rules(codes).label == label
 
 
+def test_silence_is_not_called_a_wrong_level() -> None:
+    assert fault_kind.kind_by_rules({"silence"}).text == "Nothing arrives: there is no signal to judge"
+    assert fault_kind.kind_by_rules({"over_range"}).text == "The level is wrong, the shape of the signal is not"
+
+
 def test_past_false_alarms_override_the_rules_only_when_sure() -> None:
     right = [Case(SPIKE, FaultKind.SPIKE)] * 8
     wrong = [Case(SPIKE, FaultKind.NONE)] * 40

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from server.errors import Invalid
 from server.rules import limit_defaults
 
 
@@ -24,3 +25,12 @@ def test_a_limit_gets_two_percent_of_the_span_and_thirty_seconds(
     found = limit_defaults.filled({"side": "high", "value": 9.0, **told}, low, high)
 
     assert (found["deadband"], found["on_delay_s"], found["value"]) == (deadband, on_delay_s, 9.0)
+
+
+@pytest.mark.parametrize("side", ["rising", "falling"])
+def test_a_limit_of_change_gets_a_tenth_of_its_pace_and_ten_seconds_and_is_above_nothing(side: str) -> None:
+    found = limit_defaults.filled({"side": side, "value": 2.0}, 0.0, 100.0)
+
+    assert (found["deadband"], found["on_delay_s"]) == (0.2, 10.0)
+    with pytest.raises(Invalid, match="above 0"):
+        limit_defaults.filled({"side": side, "value": 0.0}, 0.0, 100.0)

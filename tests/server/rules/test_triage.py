@@ -75,6 +75,7 @@ STORIES = {
         Suspect.PROCESS,
         "Temperature (M1.temperature) 50% and Current (M1.current) 40%",
     ),
+    "pattern of the only signal": (about(AlertType.ANOMALY, "residual", shares=[(TEMPERATURE, 1.0)]), Suspect.UNKNOWN, "No other signal"),
     "pattern nobody names": (Facts(type=AlertType.ANOMALY, code="pattern"), Suspect.UNKNOWN, "Nothing points"),
 }
 

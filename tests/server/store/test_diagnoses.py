@@ -20,7 +20,7 @@ from server.models.outbox import Outbox
 from server.models.people import User
 from server.models.plant import Asset, Instrument, Tag
 from server.models.work import Policy, Team, WorkOrder
-from server.store import diagnoses, diagnosing, health, health_follow, taxonomy
+from server.store import companions, diagnoses, diagnosing, health, health_follow, taxonomy
 from tests.server.small_plant import NOW, NOW_MS, SmallPlant, finding
 from tests.server.store.story import alert_of, fact_names, fold, raised_order
 
@@ -136,13 +136,49 @@ def test_an_order_that_nobody_has_taken_moves_when_the_triage_does(database: Dat
         crew = instrument_crew(session, plant)
         fold(session, finding(plant, **DRIFT))
         fold(session, finding(plant, t=NOW_MS + 1000, **{**DRIFT, "key": "cusum:1", "detector": "cusum", "score": 9.6}))
-        before = session.scalars(select(WorkOrder)).one().team_id
+        before = session.scalars(select(WorkOrder.team_id)).one()
 
         diagnosing.diagnose(session, NOW + timedelta(seconds=60))
 
         order = session.scalars(select(WorkOrder)).one()
         assert (before != crew.id, order.team_id, order.state) == (True, crew.id, "open")
         assert fact_names(session)[-1] == "work_order.changed"
+
+
+@pytest.mark.parametrize(
+    ("pressure_moves", "renamed", "title"),
+    [
+        (False, None, "Check transmitter M2.temperature (drifts up)"),
+        (True, None, "Find cause of drift in M2.temperature"),
+        (False, "Ask Benali first", "Ask Benali first"),
+    ],
+)
+def test_an_order_that_nobody_has_begun_is_called_what_the_triage_says(
+    database: Database, plant: SmallPlant, pressure_moves: bool, renamed: str | None, title: str
+) -> None:
+    hour(database, plant, pressure_moves=pressure_moves)
+    with database.transaction() as session:
+        fold(session, finding(plant, **DRIFT))
+        fold(session, finding(plant, t=NOW_MS + 1000, **{**DRIFT, "key": "cusum:1", "detector": "cusum", "score": 9.6}))
+        order = session.scalars(select(WorkOrder)).one()
+        first, order.title = order.title, renamed or order.title
+
+        diagnosing.diagnose(session, NOW + timedelta(seconds=60))
+
+        assert (first, order.state, order.title) == ("Find cause of drift in M2.temperature", "assigned", title)
+
+
+def test_an_order_follows_when_its_alert_grows_and_is_judged_again(database: Database, plant: SmallPlant) -> None:
+    hour(database, plant, pressure_moves=False)
+    with database.transaction() as session:
+        fold(session, finding(plant, **DRIFT))
+        fold(session, finding(plant, t=NOW_MS + 1000, **{**DRIFT, "key": "cusum:1", "detector": "cusum", "score": 9.6}))
+        alert = alert_of(session)
+        alert.data = {**alert.data, "measured": companions.measure(session, alert, alert.tag, NOW + timedelta(seconds=60))}
+
+        fold(session, finding(plant, "update", NOW_MS + 80_000, **{**DRIFT, "severity": Severity.CRITICAL}))
+
+        assert session.scalars(select(WorkOrder.title)).one() == "Check transmitter M2.temperature (drifts up)"
 
 
 def closed(session: Session, plant: SmallPlant, n: int, category: str) -> None:
@@ -178,6 +214,24 @@ def test_past_orders_of_the_class_say_what_it_most_likely_is(database: Database,
     assert found["recommendation"].endswith(
         "Mechanical, most likely: 6 of 6 closed orders of class pump with the same finding ended so (100% belief)."
     )
+
+
+@pytest.mark.parametrize(("wrong", "label", "method"), [(3, "drift_high", "rules"), (30, "none", "learned")])
+def test_the_label_of_a_fault_is_the_rules_until_false_alarms_of_the_class_are_sure_of_another(
+    database: Database, plant: SmallPlant, wrong: int, label: str, method: str
+) -> None:
+    with database.transaction() as session:
+        closed(session, plant, 4, "mechanical")
+        closed(session, plant, wrong, "instrument")
+        for order in session.scalars(select(WorkOrder).where(WorkOrder.number.startswith("W-instrument"))):
+            order.verdict = "false"
+        fold(session, finding(plant, **{**DRIFT, "tag": "M2.vibration", "because": (Because("M2.vibration", 1.0),)}))
+        alert = session.scalars(select(AlertRecord).where(AlertRecord.resolved_at.is_(None))).one()
+
+        told = diagnoses.brief_of(alert)["diagnosis"]["fault"]
+
+    assert (told["label"], told["method"]) == (label, method)
+    assert method == "rules" or told["text"].endswith("the rules alone would say drift high")
 
 
 def test_another_sites_orders_teach_nothing(database: Database, plant: SmallPlant) -> None:

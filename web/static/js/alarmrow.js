@@ -24,6 +24,20 @@ function button(word, cls, act) {
   return element;
 }
 
+/** How often verdicts said that a detector of the watch list was right, by its name. @type {Record<string, any>} */
+let precision = {};
+
+/** @param {Record<string, any>} found */
+export const setPrecision = (found) => { precision = found; };
+
+/** What an entry of the watch list is worth: its detector's record, and how often it came. @param {any} a */
+function worth(a) {
+  const said = precision[a.detector];
+  const record = said ? _("Findings of this kind ({detector}) were right {confirmed} of {n} times ({percent} %)", { detector: a.detector, confirmed: said.confirmed, n: said.verdicts, percent: Math.round(said.precision * 100) }) : _("Nobody has judged a finding of this kind ({detector}) yet", { detector: a.detector });
+  const since = a.data?.first_raised || a.raised_at;
+  return [record, a.occurrences > 1 ? _("came {n} times since {time}", { n: a.occurrences, time: time(since) }) : "", a.provisional ? _("its baseline is not confirmed") : ""].filter(Boolean).join(" · ");
+}
+
 /** @param {any} alert */
 function stateChip(alert) {
   if (isShelved(alert)) return chip("", "clock", _("Shelved"));
@@ -54,7 +68,7 @@ export class AlarmRow {
     fill(
       this.main,
       h("p", {}, stateChip(alert)),
-      h("div", { class: "text" }, h("p", { class: "title" }, alert.title || alert.number, alert.first_out && this.grouped && h("span", { class: "first-out" }, _("First out"))), h("p", { class: "quiet" }, code(place || alert.number))),
+      h("div", { class: "text" }, h("p", { class: "title" }, alert.title || alert.number, alert.first_out && this.grouped && h("span", { class: "first-out" }, _("First out"))), h("p", { class: "quiet" }, code(place || alert.number)), alert.watch && h("p", { class: "quiet" }, worth(alert))),
       h("div", { class: "figure-box" }, this.figure, this.under),
       h("div", { class: "since" }, this.since, h("p", { class: "quiet" }, this.#ackWords())),
       h("div", { class: "acts" }, this.#acts()),
@@ -74,7 +88,7 @@ export class AlarmRow {
     const a = this.alert;
     if (a.resolved_at) return _("resolved by {name}", { name: a.resolved_by || "—" });
     if (isShelved(a)) return _("by {name}", { name: a.shelved_by || "—" });
-    if (a.watch) return _("watch list");
+    if (a.watch) return a.data?.verdict ? _("judged by {name}: nothing found", { name: a.data.judged_by || "—" }) : _("watch list");
     if (a.suppressed) return a.suppressed === "maintenance" ? _("maintenance mode") : _("flood");
     return a.acknowledged ? _("acknowledged by {name}", { name: a.acknowledged_by || "—" }) : _("not acknowledged");
   }
@@ -85,12 +99,42 @@ export class AlarmRow {
     if (isShelved(a)) return [rights.includes("alerts.shelve") && button(_("Return now"), "", () => send(a, "unshelve"))];
     const shelve = h("button", { class: "button calm", type: "button", "aria-expanded": "false" }, _("Shelve"));
     shelve.addEventListener("click", () => this.#toggleShelve(shelve));
+    if (a.watch) return this.#watchActs();
     return [
       rights.includes("alerts.shelve") && !a.suppressed && shelve,
       a.order && a.acknowledged && h("a", { class: "button", href: `/orders/${a.order}` }, _("Open order")),
       !a.acknowledged && rights.includes("alerts.acknowledge") && button(_("Acknowledge"), "main", () => send(a, "acknowledge")),
       a.acknowledged && !a.order && rights.includes("orders.create") && button(_("New order"), "", () => this.#order()),
     ];
+  }
+
+  /** An entry of the watch list is taken seriously, or was looked at in vain; both are a verdict in the end. */
+  #watchActs() {
+    if (!rights.includes("alerts.resolve") || this.alert.data?.verdict) return [];
+    const nothing = h("button", { class: "button calm", type: "button", "aria-expanded": "false" }, _("Nothing found"));
+    nothing.addEventListener("click", () => this.#toggleDismiss(nothing));
+    return [nothing, button(_("Make it an alarm"), "main", () => send(this.alert, "promote"))];
+  }
+
+  /** @param {HTMLElement} opener */
+  #toggleDismiss(opener) {
+    this.form.hidden = !this.form.hidden;
+    opener.setAttribute("aria-expanded", String(!this.form.hidden));
+    if (this.form.hidden) return;
+    const name = `looked-${this.alert.id}`;
+    const notes = /** @type {HTMLInputElement} */ (h("input", { class: "input", id: name, maxlength: 500, required: true, autocomplete: "off" }));
+    const error = h("p", { class: "error", role: "alert", hidden: true });
+    const go = /** @type {HTMLButtonElement} */ (h("button", { class: "button main", type: "submit" }, _("Nothing found")));
+    const form = h("form", { class: "shelve" }, h("div", { class: "field reason" }, h("label", { for: name }, _("What was looked at?")), notes, h("span", { class: "hint" }, _("Counts as a false finding of {detector}.", { detector: this.alert.detector })), error), h("div", { class: "acts" }, h("button", { class: "button calm", type: "button", onclick: () => this.#toggleDismiss(opener) }, _("Cancel")), go));
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      press(go, () => send(this.alert, "dismiss", { notes: notes.value.trim() }).then(() => { this.form.hidden = true; }), (/** @type {string} */ message) => {
+        fill(error, icon("critical-line"), message);
+        error.hidden = false;
+      });
+    });
+    fill(this.form, form);
+    notes.focus();
   }
 
   async #order() {

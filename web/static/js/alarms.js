@@ -1,7 +1,7 @@
 // @ts-check
 // The alarms page: groups by asset with the first-out marked, returned and shelved ones visible, the rate at the side.
 import { get, post, press } from "./api.js";
-import { AlarmRow } from "./alarmrow.js";
+import { AlarmRow, setPrecision } from "./alarmrow.js";
 import { showFlood, showFrequent, showRate, showShares } from "./alarmrate.js";
 import { onTheme } from "./canvas.js";
 import { byId, code, empty, fill, h, icon, setText, toast } from "./dom.js";
@@ -48,12 +48,13 @@ const groupKey = (alert) => (isShelved(alert) ? "shelved" : alert.condition === 
 function head(group) {
   const first = group[0];
   const key = groupKey(first);
-  if (key === "returned") return h("div", { class: "group-head" }, icon("tick"), h("h2", {}, _("Returned to normal")), h("span", { class: "quiet" }, _("waiting for acknowledgement")));
+  if (key === "returned") return h("div", { class: "group-head" }, icon("tick"), h("h2", {}, _("Returned to normal")), h("span", { class: "quiet" }, first.watch ? _("leaves the watch list 24 h after its last return") : _("waiting for acknowledgement")));
   if (key === "shelved") return h("div", { class: "group-head" }, icon("clock"), h("h2", {}, _("Shelved")), h("span", { class: "quiet" }, _("comes back by itself")));
   const unseen = group.filter((alert) => !alert.acknowledged);
   const all = /** @type {HTMLButtonElement} */ (h("button", { class: "button end", type: "button" }, _("Acknowledge all {n}", { n: unseen.length })));
   all.addEventListener("click", () => press(all, async () => { for (const alert of unseen) take("alert", await post(`/api/alerts/${alert.id}/acknowledge`)); }, toast));
   const coming = first.order && `${first.order}${first.order_who ? `, ${_("{name} coming", { name: first.order_who })}` : ""}`;
+  if (first.watch) return h("div", { class: "group-head" }, icon("advisory", "info"), h("h2", {}, first.asset ? [code(first.asset.code), ` ${first.asset.name}`] : _("System")), h("span", { class: "quiet" }, [first.asset?.area, group.length > 1 && _("{n} entries", { n: group.length })].filter(Boolean).join(" · ")));
   const words = [first.asset?.area, group.length === 1 ? _("1 alarm") : _("{n} alarms", { n: group.length }), coming].filter(Boolean).join(" · ");
   const worst = first.severity;
   return h("div", { class: "group-head" }, icon(worst === "advisory" ? "advisory" : worst, worst === "critical" ? "crit" : worst === "advisory" ? "info" : ""), h("h2", {}, first.asset ? [code(first.asset.code), ` ${first.asset.name}`] : _("System")), h("span", { class: "quiet" }, words), unseen.length > 1 && (document.body.dataset.rights || "").includes("alerts.acknowledge") && all);
@@ -62,7 +63,7 @@ function head(group) {
 function show() {
   for (const key of Object.keys(TABS)) setText(byId(`count-${key}`), key === "history" ? (history.length ? String(history.length) : "") : String(pool(key).length));
   const shown = tab === "history" ? history : pool(tab);
-  if (!shown.length) return fill(list, empty(tab === "open" ? _("Nothing asks for a person.") : _("None.")));
+  if (!shown.length) return fill(list, empty(tab === "open" ? _("Nothing asks for a person.") : tab === "watch" ? _("No model finds anything unusual.") : _("None.")));
   if (tab === "history") return fill(list, shown.map((alert) => rowOf(alert)));
   /** @type {Map<string, any[]>} */
   const groups = new Map();
@@ -72,7 +73,7 @@ function show() {
 }
 
 /** @param {string} key */
-const pool = (key) => [...alerts.values(), ...(key === "watch" ? watched : [])].filter(TABS[key]);
+const pool = (key) => (key === "watch" ? [...alerts.values()].filter((alert) => !watched.some((one) => one.id === alert.id && one.rev >= alert.rev)).concat(watched.filter((one) => (alerts.get(one.id)?.rev ?? -1) <= one.rev)) : [...alerts.values()]).filter(TABS[key]);
 /** @param {string} key */
 const rank = (key) => (key === "shelved" ? 2 : key === "returned" ? 1 : 0);
 
@@ -89,6 +90,8 @@ async function loadPast() {
   past = before.items;
   history = past.filter((/** @type {any} */ a) => a.resolved_at);
   watched = watch.items;
+  setPrecision(watch.precision);
+  for (const alert of watched) rows.get(alert.id)?.update(alert);
   showFlood(past, now());
   showRate(past, now());
   showFrequent(past, now());
@@ -123,10 +126,8 @@ function choose(button) {
 subscribe({ overview: true });
 onChange((fact) => {
   show();
-  if (fact?.name === "alert.raised") {
-    speak(fact.data);
-    loadPast().catch(() => {});
-  }
+  if (fact?.name === "alert.raised") speak(fact.data);
+  if (!fact || fact.name === "alert.raised") loadPast().catch(() => {});
 });
 let ratedAt = 0;
 everyTick((at) => {

@@ -24,6 +24,14 @@ function header(field, options) {
   return h("th", { scope: "col", role: "columnheader", class: cls, "aria-sort": order }, h("button", { type: "button", class: "sorter", "data-sort": key, onclick: () => options.onSort?.(key) }, field.label, arrow));
 }
 
+const SHORT = 12; // characters that stay on one line: codes break at their hyphen otherwise
+
+/** Classes of a cell. @param {Field} field @param {import("../dom.js").Child} what */
+function cellClass(field, what) {
+  const text = what instanceof Node ? what.textContent || "" : String(what);
+  return [isNumeric(field) && "num", what === "—" && "none", text.length <= SHORT && "short"].filter(Boolean).join(" ") || null;
+}
+
 /**
  * @param {Field[]} columns
  * @param {any} row
@@ -34,7 +42,7 @@ function line(columns, row, options) {
   const cells = columns.map((field, i) => {
     const what = show(field, row, options.of);
     const linked = i === 0 && page ? h("a", { class: "row-link", href: page }, what instanceof HTMLAnchorElement ? what.textContent : what) : what;
-    return h("td", { role: "cell", "data-label": field.label, class: `${isNumeric(field) ? "num" : ""} ${what === "—" ? "none" : ""}`.trim() || null }, h("span", { class: "said" }, linked));
+    return h("td", { role: "cell", "data-label": field.label, class: cellClass(field, what) }, h("span", { class: "said" }, linked));
   });
   const acts = options.acts?.(row);
   if (acts) cells.push(h("td", { role: "cell", class: "row-acts" }, ...acts));

@@ -1,0 +1,72 @@
+"""The watch list: what people say of its entries counts, and what does not come back leaves it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from realtime.events import AlertType
+from server.database import Database
+from server.errors import Conflict, Invalid
+from server.rules.policy import SAME_ENTRY
+from server.store import alerts, watch_list
+from tests.server.small_plant import NOW, NOW_MS, SmallPlant, finding
+from tests.server.store.story import alert_of, fold
+
+RELATION: dict[str, Any] = {"type": AlertType.ANOMALY, "detector": "cva", "code": "relation", "tag": None, "key": "cva:1"}
+DAY_MS = SAME_ENTRY // timedelta(milliseconds=1)
+
+
+def test_an_entry_that_is_dismissed_counts_against_its_detector(database: Database, plant: SmallPlant) -> None:
+    with database.transaction() as session:
+        fold(session, finding(plant, **RELATION))
+        fold(session, finding(plant, "close", NOW_MS + 1000, **RELATION))
+        assert watch_list.precision(session, plant.site, NOW + timedelta(hours=1)) == {}
+
+        alerts.dismiss(session, alert_of(session).id, plant["benali"], NOW, "looked at the coupling, nothing")
+
+        assert alert_of(session).resolved_by == plant["benali"].name
+        said = watch_list.precision(session, plant.site, NOW + timedelta(hours=1))["cva"]
+        assert (said["confirmed"], said["verdicts"], said["precision"]) == (0, 1, 0.0)
+
+
+def test_an_entry_that_stands_is_dismissed_for_as_long_as_it_stands(database: Database, plant: SmallPlant) -> None:
+    with database.transaction() as session:
+        fold(session, finding(plant, **RELATION))
+        alerts.dismiss(session, alert_of(session).id, plant["benali"], NOW, "a new product runs")
+        assert alert_of(session).resolved_at is None
+
+        fold(session, finding(plant, "close", NOW_MS + 1000, **RELATION))
+
+        assert alert_of(session).notes == "a new product runs"
+        assert alert_of(session).resolved_at is not None
+
+
+def test_dismissing_wants_words_and_an_entry_of_the_watch_list(database: Database, plant: SmallPlant) -> None:
+    with database.transaction() as session:
+        fold(session, finding(plant, **RELATION))
+        with pytest.raises(Invalid):
+            alerts.dismiss(session, alert_of(session).id, plant["benali"], NOW, " ")
+
+        alerts.promote(session, alert_of(session).id, plant["benali"], NOW)
+
+        with pytest.raises(Conflict):
+            alerts.dismiss(session, alert_of(session).id, plant["benali"], NOW, "nothing")
+
+
+def test_what_comes_back_within_a_day_is_the_same_entry_and_what_does_not_is_forgotten(database: Database, plant: SmallPlant) -> None:
+    with database.transaction() as session:
+        fold(session, finding(plant, **RELATION))
+        fold(session, finding(plant, "close", NOW_MS + 1000, **RELATION))
+        assert watch_list.forget(session, NOW + SAME_ENTRY - timedelta(seconds=1)) == 0
+        fold(session, finding(plant, "open", NOW_MS + DAY_MS, **{**RELATION, "key": "cva:2", "t_onset": NOW_MS + DAY_MS}))
+        assert alert_of(session).occurrences == 2
+        assert watch_list.forget(session, NOW + 2 * SAME_ENTRY) == 0  # it stands
+        fold(session, finding(plant, "close", NOW_MS + DAY_MS + 1000, **{**RELATION, "key": "cva:2"}))
+
+        forgotten = watch_list.forget(session, NOW + 3 * SAME_ENTRY)
+
+        assert forgotten == 1
+        assert alert_of(session).notes == "came 2 times, then not again for 24 h; nobody judged it"
