@@ -148,7 +148,7 @@ def test_a_birth_tells_every_datatype_as_sent(link: Link) -> None:
         assert (kind, value, quality) == (kind, expected, 0)
     assert [link.of(kind)[-1][2] for kind, _ in OPAQUE] == [CONFIG, CONFIG]
     assert link.of("NULL")[-1][2] == NULL
-    assert link.notes.reasons == {"datatype": 2}
+    assert link.notes.topics == {"datatype": {f"G/N/D:{kind}" for kind, _ in OPAQUE}}  # as often as born: unasked, asked, or both
 
 
 def test_data_by_name_and_alias_keeps_its_times_and_history_is_a_replay(link: Link, peer: Peer) -> None:

@@ -27,10 +27,12 @@ class Notes:
 
     def __init__(self) -> None:
         self.reasons: Counter[str] = Counter()
+        self.topics: dict[str, set[str]] = {}  # by reason
         self.found: list[str] = []
 
     def reject(self, reason: str, count: int = 1, *, topic: str = "", sample: bytes = b"") -> None:
         self.reasons[reason] += count
+        self.topics.setdefault(reason, set()).add(topic)
 
     def discovered(self, tag: str, value: float | str) -> None:
         self.found.append(tag)
