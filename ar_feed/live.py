@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from realtime.events import Quality
-from realtime.snapshot import Tag
+from realtime.snapshot import PACES, Tag
 
 STALE_PERIODS = 2
 
@@ -20,7 +20,7 @@ def alarm_of(tag: Tag, value: float) -> int:
     """How far outside its limits a value is: 2 beyond a critical limit, 1 beyond any other or the normal range; negative = low."""
     worst = 0
     for limit in tag.limits:
-        if limit.side in {"rising", "falling"}:  # a pace, which one value does not show
+        if limit.side in PACES:  # a pace, which one value does not show
             continue
         beyond = value > limit.value if limit.side == "high" else value < limit.value
         weight = (2 if limit.severity == "critical" else 1) * (1 if limit.side == "high" else -1)

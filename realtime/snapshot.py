@@ -15,6 +15,7 @@ from realtime.errors import DecodeError
 
 Holds = Literal["running", "stopped", "always", "idle", "starting"]
 Side = Literal["high", "low", "rising", "falling"]
+PACES = frozenset({"rising", "falling"})  # sides of a limit of change: per minute
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,13 +11,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from realtime.snapshot import PACES
 from server import order_bodies as orders_module
 from server.briefs import alert_brief, asset_brief
 from server.models.alerts import AlertRecord
 from server.models.notifications import Notification
 from server.models.plant import Asset, Tag, TagLimit
 from server.rules import health
-from server.rules.limit_defaults import PACES
 from server.rules.policy import Route
 from server.store import related as related_rows
 from server.store.related import Related, TagRows

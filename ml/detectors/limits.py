@@ -10,9 +10,9 @@ from ml.plain import flags, floats, wholes
 from ml.scoring import IDLE, RUNNING, STARTING, STOPPED, Chunk, Flags, Floats, History, Ints, Learned, Score
 from realtime.events import AlertType, Because
 from realtime.settings import Settings
-from realtime.snapshot import Limit, Tag
+from realtime.snapshot import PACES, Limit, Tag
 
-RISES, PACES = ("high", "rising"), ("rising", "falling")
+RISES = ("high", "rising")
 NORMAL, RISING, ACTIVE, FALLING = 0, 1, 2, 3
 SEVERITIES = {"advisory": 0, "warning": 1, "critical": 2}
 PACE_MS = 60_000.0  # a pace is per minute, and taken over about the last one

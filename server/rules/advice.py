@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from realtime.events import AlertType
 from server.rules.triage import Companion, Signal, Suspect
-from server.rules.wording import MODEL_DAMAGED, TITLE_MAX, symptom
+from server.rules.wording import MODEL_DAMAGED, PACE_WORDS, TITLE_MAX, symptom
 
 ADVICE_MAX = 400
 CREW = {
@@ -81,7 +81,7 @@ def _figures(subject: Subject) -> str:
 
 
 def _rule(subject: Subject) -> str:
-    pace = _PACES.get(subject.code or "")
+    pace = PACE_WORDS.get(subject.code or "")
     if pace is not None:
         than = subject.signal.said(subject.limit) + " per minute" if subject.signal and subject.limit is not None else "its limit"
         return f"Find out why {_named(subject)} {pace} faster than {than}.{_with_it(subject)}"
@@ -146,11 +146,9 @@ def _experience(subject: Subject) -> str:
     return subject.past
 
 
-_PACES = {"rising": "rises", "falling": "falls"}  # code of a limit of change
-
 # What alarmed is a level, which a wrong transmitter shows as well: in a word for the title.
 _DOUBTED: dict[AlertType, Callable[[Subject], str]] = {
-    AlertType.RULE_VIOLATION: lambda subject: _PACES.get(subject.code or "") or ("low" if _is_low(subject) else "high"),
+    AlertType.RULE_VIOLATION: lambda subject: PACE_WORDS.get(subject.code or "") or ("low" if _is_low(subject) else "high"),
     AlertType.DRIFT: lambda subject: f"drifts {_way(subject)}",
     AlertType.ANOMALY: lambda _: "unlike its machine",
 }

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import exp, log
 
+from server.rules.limit_defaults import SIDES
+
 LEAST_CASES, LEAST_ALIKE = 5, 3
 SURE_KIND, SURE_CATEGORY = 0.8, 0.6
 ALPHA = 1.0  # Laplace
@@ -41,7 +43,7 @@ _OF_CODE = {
     "cusum_low": FaultKind.DRIFT_LOW,
 }
 _SILENT = "silence"
-_LEVEL_ONLY = frozenset({"over_range", "under_range", "high", "low", _SILENT})  # they speak of the level or of nothing at all
+_LEVEL_ONLY = frozenset({"over_range", "under_range", _SILENT, *SIDES})  # they speak of the level or of nothing at all
 _OF_TERM = {"stuck": FaultKind.STUCK, "no_signal": FaultKind.NONE}  # `what` of the taxonomy, as technicians choose it
 
 

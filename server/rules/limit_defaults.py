@@ -6,13 +6,12 @@ A limit of change (rising, falling) is a pace, which says nothing of the span: a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
+from realtime.snapshot import PACES, Holds, Side
 from server.errors import Invalid
 
-SIDES = ("high", "low", "rising", "falling")
-HOLDS = ("running", "idle", "starting", "stopped", "always")
-PACES = frozenset({"rising", "falling"})  # per minute
+SIDES, HOLDS = get_args(Side), get_args(Holds)
 DEADBAND_SHARE = 0.02  # of the span
 ON_DELAY_S = 30.0
 PACE_SHARE, PACE_DELAY_S = 0.1, 10.0

@@ -17,7 +17,7 @@ LEAST_REQUIRED_S = 1.0
 SEES_HEALTH_WITHIN_S = {
     "drift": 60.0,
     "shift": 310.0,
-    "cusum": 240.0,
+    "cusum": 780.0,
     "noise": 60.0,
     "spike": 45.0,
     "residual": 60.0,

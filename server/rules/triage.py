@@ -113,6 +113,10 @@ class Reason:
     text: str
 
 
+DAMAGED = Reason(0, "What was learned cannot be read: that says nothing about the machine")
+ALL_SILENT = Reason(0, "Nothing arrives from the whole machine or source: look at power, network and gateway")
+
+
 @dataclass(frozen=True, slots=True)
 class Triage:
     """Where to look, the sum of the points and the reasons, the weightiest first."""
@@ -125,11 +129,9 @@ class Triage:
 def triage(facts: Facts) -> Triage:
     """Sensor from +DECIDES points, process from -DECIDES, else unknown; a loss of data of a whole machine or source is neither."""
     if facts.code == MODEL_DAMAGED:
-        return Triage(Suspect.UNKNOWN, 0, (Reason(0, "What was learned cannot be read: that says nothing about the machine"),))
+        return Triage(Suspect.UNKNOWN, 0, (DAMAGED,))
     if facts.type is AlertType.SOURCE_LOST or (facts.type is AlertType.DATA_GAP and facts.signal is None):
-        return Triage(
-            Suspect.CONNECTION, 0, (Reason(0, "Nothing arrives from the whole machine or source: look at power, network and gateway"),)
-        )
+        return Triage(Suspect.CONNECTION, 0, (ALL_SILENT,))
     reasons = [reason for reason in (*_of_the_alert(facts), *_of_companions(facts), *_of_the_instrument(facts)) if reason is not None]
     reasons = reasons or [_nothing_known(facts)]
     total = sum(reason.points for reason in reasons)
@@ -184,10 +186,8 @@ def _end(facts: Facts) -> str:
 def _limit(facts: Facts) -> Reason | None:
     if facts.type is not AlertType.RULE_VIOLATION or facts.signal is None or facts.value is None or facts.limit is None:
         return None
-    return Reason(
-        -1,
-        f"{facts.signal.named} is at {facts.signal.said(facts.value)}: past its limit, but within what the device can measure",
-    )
+    at = f"{facts.signal.named} is at {facts.signal.said(facts.value)}"
+    return Reason(-1, f"{at}: past its limit, but within what the device can measure")
 
 
 def _due(facts: Facts) -> Reason | None:
@@ -219,9 +219,8 @@ def _common_cause(facts: Facts) -> Reason | None:
     if not facts.also_faulty:
         return None
     names = _names([signal.named for signal in facts.also_faulty])
-    return Reason(
-        -3, f"{names} shows a fault of its signal at the same time: one cause for several devices (power, earth, wiring, the process)"
-    )
+    cause = "one cause for several devices (power, earth, wiring, the process)"
+    return Reason(-3, f"{names} shows a fault of its signal at the same time: {cause}")
 
 
 def _level(facts: Facts) -> Reason | None:
@@ -257,8 +256,7 @@ def _redundant(facts: Facts) -> list[Reason | None]:
     if vouching:
         first = max(vouching, key=lambda companion: abs(companion.follows or 0.0))
         how = f"usually moves with it (r = {first.follows:.2f} in the hour before)"
-        tells = f"{first.signal.named} {how} and stayed at {first.signal.said(first.now)}"
-        return [Reason(2 + (len(vouching) > 1), tells)]
+        return [Reason(2 + (len(vouching) > 1), f"{first.signal.named} {how} and stayed at {first.signal.said(first.now)}")]
     if len(still) >= 2:
         return [Reason(1, f"The {len(still)} other signals of the machine stayed where they were")]
     return []

@@ -12,6 +12,7 @@ from realtime.events import AlertType
 
 TITLE_MAX = 60
 MODEL_DAMAGED = "model_damaged"  # code of a data gap that is none of the machine's: what was learned of it cannot be read
+PACE_WORDS = {"rising": "rises", "falling": "falls"}  # code of a limit of change
 
 _SYMPTOM = {
     "plc_write": "may hold a written value that nobody confirmed: look at it",
@@ -69,7 +70,7 @@ def _is_below(subject: Subject) -> bool:
 
 def _pace(subject: Subject) -> str | None:
     """ "rises", "falls" where the limit is one of change."""
-    return {"rising": "rises", "falling": "falls"}.get(subject.code or "")
+    return PACE_WORDS.get(subject.code or "")
 
 
 def _rule_message(subject: Subject) -> str:

@@ -14,6 +14,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, aliased
 
 from realtime import historian
+from realtime.snapshot import PACES
 from server.errors import NotFound
 from server.models.alerts import AlertRecord
 from server.models.calibration import MaintenanceRecord
@@ -21,7 +22,6 @@ from server.models.evidence import FaultStory
 from server.models.plant import Asset, OperatingPeriod, Tag
 from server.models.work import WorkOrder
 from server.rules.evidence_chain import digest
-from server.rules.limit_defaults import PACES
 from server.store.ledger import parts_of_orders
 from server.store.related import tags_of
 from server.timestamps import from_ms, rfc3339, to_ms

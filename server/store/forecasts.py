@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 
 from realtime.forecasts import HOUR_MS, Forecast, Trendline, clearest, running, trendline
 from realtime.hourly_levels import Levels, hourly_levels
+from realtime.snapshot import PACES
 from server.models.calibration import CalibrationRecord
 from server.models.plant import Asset, Instrument, OperatingPeriod, Tag, TagLimit
-from server.rules.limit_defaults import PACES
 from server.timestamps import to_ms
 
 DAY_MS = 24 * HOUR_MS
