@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ LABELS = ("label", "anomaly")
 IGNORED = frozenset({"changepoint"})
 TRAIN_SHARE = 0.3
 LEAST_TRAIN = 60
+LAST_MS = 253_402_300_799_999  # the end of the year 9999
 
 
 class NotReadable(SightlineError):
@@ -35,38 +37,71 @@ class Recording:
 
 
 def read(path: Path) -> Recording:
-    """CSV with a heading: time, channels..., label (0 or 1); comma or semicolon. Raises NotReadable with the line."""
-    text = path.read_text("utf-8-sig").splitlines()
-    if len(text) < 2:
+    """CSV in UTF-8 with a heading: time, channels..., label (0 or 1); comma, or semicolon, with which numbers may have a decimal comma.
+
+    Blank lines are passed over. Raises NotReadable with the line.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise NotReadable(f"{path}: not UTF-8 at byte {error.start}; save it as CSV UTF-8") from error
+    mark = ";" if ";" in text.partition("\n")[0] else ","
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
+    t, x, y, lines = [], [], [], []
+    try:
+        heading = [name.strip() for name in next(rows, [])]
+        label, channels = _columns(path, heading)
+        for row in rows:
+            if any(cell.strip() for cell in row):
+                cells = _cells(row, len(heading), mark)
+                t.append(_ms(cells[0]))
+                x.append([float(cells[i] or "nan") for i in channels])
+                y.append(_is_fault(cells[label]))
+                lines.append(rows.line_num)
+    except (ValueError, OverflowError, csv.Error) as error:
+        raise NotReadable(f"{path}, line {rows.line_num}: {error}") from error
+    if not t:
         raise NotReadable(f"{path}: no readings")
-    rows = csv.reader(text, delimiter=";" if ";" in text[0] else ",")
-    heading = [name.strip() for name in next(rows)]
+    at = np.array(t, np.int64)
+    if (np.diff(at) <= 0).any():
+        raise NotReadable(f"{path}, line {lines[int(np.argmax(np.diff(at) <= 0)) + 1]}: time does not go on")
+    return Recording(at, np.array(x, np.float64), np.array(y, bool), tuple(heading[i] for i in channels))
+
+
+def _columns(path: Path, heading: list[str]) -> tuple[int, list[int]]:
+    """(column of the label, columns of the channels); raises NotReadable."""
     label = next((i for i, name in enumerate(heading) if name.lower() in LABELS), len(heading) - 1)
     channels = [i for i, name in enumerate(heading) if i not in {0, label} and name.lower() not in IGNORED]
     if not channels or label == 0:
         raise NotReadable(f"{path}: the heading needs a time, at least one channel and a label")
-    t, x, y = [], [], []
-    for number, row in enumerate(rows, start=2):
-        try:
-            t.append(_ms(row[0]))
-            x.append([float(row[i]) if row[i].strip() else np.nan for i in channels])
-            y.append(float(row[label]) > 0)
-        except (ValueError, IndexError) as error:
-            raise NotReadable(f"{path}, line {number}: {error}") from error
-    at = np.array(t, np.int64)
-    if (np.diff(at) <= 0).any():
-        raise NotReadable(f"{path}, line {int(np.flatnonzero(np.diff(at) <= 0)[0]) + 3}: time does not go on")
-    return Recording(at, np.array(x, np.float64), np.array(y, bool), tuple(heading[i] for i in channels))
+    return label, channels
+
+
+def _cells(row: list[str], width: int, mark: str) -> list[str]:
+    """Its cells, as numbers are written in Python; raises ValueError where they are not as many as the heading's."""
+    if len(row) != width:
+        raise ValueError(f"{len(row)} cells, and the heading has {width}")
+    return [cell.strip().replace(",", ".") if mark == ";" else cell.strip() for cell in row]
+
+
+def _is_fault(text: str) -> bool:
+    number = float(text)
+    if number not in {0.0, 1.0}:
+        raise ValueError(f"the label is {text}, not 0 or 1")
+    return number == 1.0
 
 
 def _ms(text: str) -> int:
-    """Epoch seconds or milliseconds, or RFC 3339; without a zone it is UTC."""
+    """Epoch seconds or milliseconds, or RFC 3339; without a zone it is UTC. Raises ValueError beyond the year 9999."""
     try:
         number = float(text)
     except ValueError:
         when = datetime.fromisoformat(text)
         return round((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * 1000)
-    return round(number if number > 1e11 else number * 1000)
+    ms = number if number > 1e11 else number * 1000
+    if not abs(ms) <= LAST_MS:
+        raise ValueError(f"{text} is no time")
+    return round(ms)
 
 
 def compared(recording: Recording, train: int | None = None) -> dict[str, Measures]:

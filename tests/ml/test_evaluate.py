@@ -180,12 +180,19 @@ def test_file_is_compared_by_detector_from_the_command_line(tmp_path: Path, caps
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        ("", "the heading needs"),
         ("time,a,label\n", "no readings"),
         ("time,label\n1,0\n", "at least one channel"),
         ("time,a,label\n1,2,0\n2,x,0\n", "line 3"),
-        ("time,a,label\n2,2,0\n1,3,0\n", "time does not go on"),
+        ("time,a,label\n1,2,0\n\n2,0\n", "line 4: 2 cells, and the heading has 3"),
+        ("time,a,label\n2,2,0\n\n1,3,0\n", "line 4: time does not go on"),
+        ("time,a,label\nnan,2,0\n", "line 2: nan is no time"),
+        ("time,a,label\n1e30,2,0\n", "line 2: 1e30 is no time"),
+        ("time,a,label\n1,2,nan\n", "line 2: the label is nan, not 0 or 1"),
+        ("time,a,label\n1,2,-1\n", "line 2: the label is -1, not 0 or 1"),
+        ("time,a,label\n1," + "9" * 200_000 + ",0\n", "line 2: field larger"),
     ],
-    ids=["empty", "no-channel", "no-number", "backwards"],
+    ids=["empty", "no-rows", "no-channel", "no-number", "short", "backwards", "nan", "far", "no-label", "odd-label", "long-cell"],
 )
 def test_file_that_cannot_be_used_says_why(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "bad.csv"
@@ -193,6 +200,30 @@ def test_file_that_cannot_be_used_says_why(tmp_path: Path, text: str, says: str)
 
     with pytest.raises(NotReadable, match=says):
         read(path)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_file_in_another_encoding_is_refused_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str], encoding: str) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text("time,°C,label\n1,2,0\n", encoding)
+
+    assert main([str(path)]) == 2
+    assert "not UTF-8" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["time;a;label\n1,5;2,25;0\n2;;1\n", "\ufefftime,a,label\r\n1.5,2.25,0\r\n\r\n2,,1\r\n\r\n", "time, a, label\n1.5, 2.25, 0\n2, , 1\n"],
+    ids=["semicolon-and-decimal-comma", "spreadsheet", "spaces"],
+)
+def test_file_of_a_spreadsheet_is_read(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "sheet.csv"
+    path.write_bytes(text.encode())
+
+    found = read(path)
+
+    assert (found.t.tolist(), found.label.tolist(), found.names) == ([1500, 2000], [False, True], ("a",))
+    assert np.array_equal(found.x, [[2.25], [np.nan]], equal_nan=True)
 
 
 def test_faults_are_never_learned_from(tmp_path: Path) -> None:
