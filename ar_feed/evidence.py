@@ -47,12 +47,11 @@ def of_task(at: Services, person: Person, task: int) -> dict[str, Any]:
         "proof_from": window.settle_until if window else None,
         "proof_to": (window.closed_at or min(now, window.deadline)) if window else None,
     }
-    limit = story.alert.limit if story.alert.type == "rule_violation" else story.tag.high
     return {
         "tag": story.tag.label or story.tag.name,
         "unit": story.tag.unit,
         "dec": story.tag.decimals,
-        "limit": limit,
+        "limit": tasks.level_of(story.alert, story.tag),
         "state": window.state if window else None,
         "from": to_ms(begin),
         "to": to_ms(end),

@@ -17,7 +17,7 @@ from server.errors import NotFound
 from server.models.alerts import AlertRecord
 from server.models.plant import Asset, Tag
 from server.models.work import ProofWindow, WorkOrder
-from server.rules.wording import quantity
+from server.rules.wording import PACE_WORDS, number, quantity, wall
 from server.rules.work_order import BEFORE_WORK, IN_WORK
 from server.store import related as related_rows
 from server.store import steps
@@ -124,8 +124,13 @@ def _why(alert: AlertRecord, related: Related) -> str:
     tag = related.tag_named(alert.tag)
     if alert.type == "rule_violation" and alert.value is not None and alert.limit is not None:
         decimals = tag.decimals if tag else 2
-        return f"{quantity(alert.value, decimals, alert.unit)}, limit {quantity(alert.limit, decimals, '')}".strip()
+        return f"{quantity(alert.value, decimals, alert.unit)}, {wall(alert.code, number(alert.limit, decimals))}".strip()
     return alert.message
+
+
+def level_of(alert: AlertRecord, tag: Tag) -> float | None:
+    """The level that the tag's values are drawn against: the crossed limit where it is one of level, else the end of the normal range."""
+    return alert.limit if alert.type == "rule_violation" and alert.code not in PACE_WORDS else tag.high
 
 
 def _proof(window: ProofWindow | None, alert: AlertRecord | None, related: Related) -> dict[str, Any] | None:
@@ -138,5 +143,5 @@ def _proof(window: ProofWindow | None, alert: AlertRecord | None, related: Relat
         body["reason"] = window.reason
     if alert is not None and tag is not None:
         body |= {"tag": tag.label or tag.name, "unit": tag.unit, "dec": tag.decimals, "before": alert.value}
-        body["limit"] = alert.limit if alert.type == "rule_violation" else tag.high
+        body["limit"] = level_of(alert, tag)
     return {key: value for key, value in body.items() if value is not None}

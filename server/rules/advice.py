@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from realtime.events import AlertType
 from server.rules.triage import Companion, Signal, Suspect
-from server.rules.wording import MODEL_DAMAGED, PACE_WORDS, TITLE_MAX, symptom
+from server.rules.wording import MODEL_DAMAGED, PACE_WORDS, TITLE_MAX, is_below, symptom
 
 ADVICE_MAX = 400
 CREW = {
@@ -64,8 +64,8 @@ def _named(subject: Subject) -> str:
     return subject.signal.named if subject.signal else subject.asset
 
 
-def _is_low(subject: Subject) -> bool:
-    return subject.value is not None and subject.limit is not None and subject.value < subject.limit
+def _side(subject: Subject) -> str:
+    return "low" if is_below(subject.code, subject.value, subject.limit) else "high"
 
 
 def _way(subject: Subject) -> str:
@@ -85,8 +85,7 @@ def _rule(subject: Subject) -> str:
     if pace is not None:
         than = subject.signal.said(subject.limit) + " per minute" if subject.signal and subject.limit is not None else "its limit"
         return f"Find out why {_named(subject)} {pace} faster than {than}.{_with_it(subject)}"
-    side = "low" if _is_low(subject) else "high"
-    return f"Find out why {_named(subject)} is too {side}:{_figures(subject) or ' past its limit'}.{_with_it(subject)}"
+    return f"Find out why {_named(subject)} is too {_side(subject)}:{_figures(subject) or ' past its limit'}.{_with_it(subject)}"
 
 
 def _drift(subject: Subject) -> str:
@@ -148,7 +147,7 @@ def _experience(subject: Subject) -> str:
 
 # What alarmed is a level, which a wrong transmitter shows as well: in a word for the title.
 _DOUBTED: dict[AlertType, Callable[[Subject], str]] = {
-    AlertType.RULE_VIOLATION: lambda subject: PACE_WORDS.get(subject.code or "") or ("low" if _is_low(subject) else "high"),
+    AlertType.RULE_VIOLATION: lambda subject: PACE_WORDS.get(subject.code or "") or _side(subject),
     AlertType.DRIFT: lambda subject: f"drifts {_way(subject)}",
     AlertType.ANOMALY: lambda _: "unlike its machine",
 }

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from realtime.events import AlertType
 from server.rules.companions import FOLLOWS, MOVED, STILL
-from server.rules.wording import MODEL_DAMAGED, quantity
+from server.rules.wording import MODEL_DAMAGED, PACE_WORDS, quantity
 
 DECIDES = 2
 SIGNAL_FAULTS = {  # code of an instrument fault -> points, what the signal does
@@ -187,7 +187,8 @@ def _limit(facts: Facts) -> Reason | None:
     if facts.type is not AlertType.RULE_VIOLATION or facts.signal is None or facts.value is None or facts.limit is None:
         return None
     at = f"{facts.signal.named} is at {facts.signal.said(facts.value)}"
-    return Reason(-1, f"{at}: past its limit, but within what the device can measure")
+    how = "moves too fast" if facts.code in PACE_WORDS else "past its limit"
+    return Reason(-1, f"{at}: {how}, but within what the device can measure")
 
 
 def _due(facts: Facts) -> Reason | None:

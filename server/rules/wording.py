@@ -62,10 +62,16 @@ def _named(subject: Subject) -> str:
     return subject.label or subject.tag or subject.asset
 
 
-def _is_below(subject: Subject) -> bool:
-    if subject.code and "low" in subject.code.lower():
-        return True
-    return bool(not subject.code and subject.value is not None and subject.limit is not None and subject.value < subject.limit)
+def is_below(code: str | None, value: float | None, limit: float | None) -> bool:
+    """Whether a crossed limit is a lower one: by its code; the value may be back on the other side, within the deadband."""
+    if code:
+        return "low" in code.lower()
+    return value is not None and limit is not None and value < limit
+
+
+def wall(code: str | None, said: str) -> str:
+    """ "limit 7.10 mm/s"; of a limit of change "limit 7.10 mm/s per minute". said: the limit with its unit."""
+    return f"limit {said} per minute" if code in PACE_WORDS else f"limit {said}"
 
 
 def _pace(subject: Subject) -> str | None:
@@ -78,7 +84,7 @@ def _rule_message(subject: Subject) -> str:
     if pace is not None:
         than = "its limit" if subject.limit is None else f"{quantity(subject.limit, subject.decimals, subject.unit)} per minute"
         return f"{_named(subject)} {pace} faster than {than}"
-    side = "below" if _is_below(subject) else "above"
+    side = "below" if is_below(subject.code, subject.value, subject.limit) else "above"
     if subject.limit is None:
         return f"{_named(subject)} {side} its limit"
     return f"{_named(subject)} {side} {quantity(subject.limit, subject.decimals, subject.unit)}"
@@ -124,7 +130,8 @@ def _rule_title(subject: Subject) -> str:
     named = _named(subject)
     if "vibration" in named.lower():
         return "Find and remove vibration"
-    side = {"rises": "rising", "falls": "falling"}.get(_pace(subject) or "", "low" if _is_below(subject) else "high")
+    level = "low" if is_below(subject.code, subject.value, subject.limit) else "high"
+    side = subject.code if subject.code in PACE_WORDS else level
     return f"Find cause of {side} {named[:1].lower()}{named[1:]}" if not named.isupper() else f"Find cause of {side} {named}"
 
 

@@ -25,7 +25,7 @@ from server.rules.calibration import is_overdue
 from server.rules.health import OVERDUE_WORK, Health, Trouble
 from server.rules.policy import VERDICTS_WANTED
 from server.rules.triage import Signal
-from server.rules.wording import MODEL_DAMAGED, symptom
+from server.rules.wording import MODEL_DAMAGED, symptom, wall
 from server.rules.work_order import UNVERIFIED, OrderState, OrderVerdict
 from server.store.diagnoses import about
 
@@ -132,7 +132,7 @@ def _words(alert: AlertRecord, tag: Tag | None, ratio: float | None) -> str:
     at = f" at {signal.said(alert.value)}" if alert.value is not None else ""
     beyond = f", {ratio:.1f} times the alarm limit of its detector" if ratio is not None else ""
     if alert.type == AlertType.RULE_VIOLATION and alert.limit is not None:
-        return f"{signal.named}{at}, limit {signal.said(alert.limit)}"
+        return f"{signal.named}{at}, {wall(alert.code, signal.said(alert.limit))}"
     if alert.type == AlertType.INSTRUMENT_FAULT:
         return f"{signal.named} {symptom(alert.code)}{at}"
     if alert.type == AlertType.DRIFT:

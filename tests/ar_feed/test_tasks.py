@@ -5,8 +5,12 @@ from __future__ import annotations
 import gzip
 
 import orjson
+import pytest
 from flask import Flask
 
+from ar_feed.tasks import level_of
+from server.models.alerts import AlertRecord
+from server.models.plant import Tag
 from server.services import Services
 from tests.ar_feed.conftest import Headset, op
 from tests.ar_feed.plant import FeedPlant, order
@@ -141,3 +145,8 @@ def test_wrong_method_is_405_with_what_is_allowed(headset: Headset) -> None:
 
     assert answer.status_code == 405
     assert "POST" in answer.headers["Allow"]
+
+
+@pytest.mark.parametrize(("code", "level"), [("high", 5.0), ("rising", 8.0)])
+def test_a_limit_of_change_is_no_level_that_values_are_drawn_against(code: str, level: float) -> None:
+    assert level_of(AlertRecord(type="rule_violation", code=code, limit=5.0), Tag(high=8.0)) == level

@@ -214,3 +214,5 @@ def test_an_alert_of_a_limit_of_change_says_how_fast_is_too_fast(
 
     (alert,) = client.get(f"/api/alerts?asset={plant.asset}", headers=headers).json["items"]
     assert alert["title"] == f"{plant.tag} falls faster than 2.00 bar per minute"
+    (reason,) = client.get(f"/api/assets/{plant.asset}", headers=headers).json["health"]["reasons"]
+    assert reason["text"].endswith("at 5.00 bar, limit 2.00 bar per minute")

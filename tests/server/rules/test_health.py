@@ -79,6 +79,10 @@ CURRENT = Signal(tag="M2.current", label="current", unit="A")
             Subject(type=AlertType.RULE_VIOLATION, asset="M2", signal=SIGNAL, value=9.42, limit=7.1),
             "Find out why Vibration (M2.vibration) is too high: at 9.42 mm/s, limit 7.10 mm/s.",
         ),
+        (  # inside its deadband it is still too high
+            Subject(type=AlertType.RULE_VIOLATION, code="high", asset="M2", signal=SIGNAL, value=6.9, limit=7.1),
+            "Find out why Vibration (M2.vibration) is too high: at 6.90 mm/s, limit 7.10 mm/s.",
+        ),
         (
             Subject(
                 type=AlertType.DRIFT,

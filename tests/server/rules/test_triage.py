@@ -49,6 +49,7 @@ STORIES = {
     ),
     "hot with more current": (about(RULE, "high", value=88.4, limit=80.0, companions=MOVED), Suspect.PROCESS, "18.50 A to 21.00 A"),
     "hot alone": (about(RULE, "high", value=88.4, limit=80.0), Suspect.UNKNOWN, "at 88.4 °C"),
+    "hot too fast": (about(RULE, "rising", value=61.0, limit=2.0), Suspect.UNKNOWN, "at 61.0 °C: moves too fast"),
     "hot while its witness stands": (about(DRIFT, "drift_high", companions=VOUCHING), Suspect.SENSOR, "usually moves with it (r = 0.83"),
     "drift alone": (about(DRIFT, "drift_high", companions=STILL), Suspect.UNKNOWN, "2 other signals of the machine stayed"),
     "drift without a second signal": (about(DRIFT, "drift_high"), Suspect.UNKNOWN, "No other signal of the machine is there to compare"),

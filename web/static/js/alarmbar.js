@@ -5,7 +5,7 @@ import { byId, code, fill, h, icon, setText, toast } from "./dom.js";
 import { duration, ms, number, time } from "./format.js";
 import { alerts, loud, take } from "./store.js";
 import { SEVERITY, labelOf, normalRange } from "./tags.js";
-import { figureOf, tagOf } from "./figures.js";
+import { figureOf, tagOf, wallOf } from "./figures.js";
 import { _ } from "./words.js";
 
 const bar = byId("alarm-bar");
@@ -63,7 +63,7 @@ function limitText(alert, tag) {
   const range = normalRange(tag);
   if (alert.type !== "rule_violation") return range ? _(", normal {low} – {high}", { low: number(range[0], tag.decimals), high: number(range[1], tag.decimals) }) : "";
   if (alert.limit === null || alert.limit === undefined) return "";
-  return _(", limit {limit}", { limit: number(alert.limit, tag.decimals) });
+  return `, ${wallOf(alert, tag)}`;
 }
 
 /** @param {number} nowMs */

@@ -1,7 +1,7 @@
 // @ts-check
 // One alarm as a row, with its acts in place; shelving opens under the row, never as a dialog.
 import { post, press } from "./api.js";
-import { figureOf, tagOf } from "./figures.js";
+import { figureOf, tagOf, wallOf } from "./figures.js";
 import { chip, severityChip } from "./chips.js";
 import { foldedAdvice } from "./diagnosis.js";
 import { code, fill, h, icon, setText, toast } from "./dom.js";
@@ -185,7 +185,7 @@ export class AlarmRow {
     this.figure.className = `figure ${calm ? "" : { critical: "crit", warning: "warn" }[/** @type {string} */ (a.severity)] || ""}`;
     setText(this.figure, `${shown.text} ${shown.unit}`);
     const range = tag && normalRange(tag);
-    const wall = a.limit !== null && a.type === "rule_violation" ? _("limit {limit}", { limit: number(a.limit, tag?.decimals) }) : range ? _("range {low} – {high}", { low: number(range[0], tag?.decimals), high: number(range[1], tag?.decimals) }) : "";
+    const wall = a.limit !== null && a.type === "rule_violation" ? wallOf(a, tag) : range ? _("range {low} – {high}", { low: number(range[0], tag?.decimals), high: number(range[1], tag?.decimals) }) : "";
     setText(this.under, [wall, shown.judged && !Number.isNaN(shown.judged.ageMs) ? age(shown.judged.ageMs) : ""].filter(Boolean).join(" · "));
     const since = a.resolved_at ? time(a.resolved_at) : isShelved(a) ? _("until {time}", { time: time(a.shelved_until) }) : a.condition === "returned" ? time(a.returned_at, true) : duration(nowMs - ms(a.raised_at));
     setText(this.since, since);

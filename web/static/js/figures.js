@@ -4,6 +4,7 @@ import { number } from "./format.js";
 import { value } from "./live.js";
 import { assets } from "./store.js";
 import { judge } from "./tags.js";
+import { _ } from "./words.js";
 
 /** @param {any} alert @returns {import("./tags.js").Tag | undefined} */
 export function tagOf(alert) {
@@ -16,4 +17,10 @@ export function figureOf(alert, nowMs) {
   const judged = tag && judge(tag, value(tag.name), nowMs);
   if (tag && judged && judged.freshness !== "none") return { text: judged.text, unit: tag.unit, judged };
   return { text: number(alert.value, alert.decimals ?? tag?.decimals ?? 2), unit: alert.unit || tag?.unit || "", judged: null };
+}
+
+/** "limit 7.10", of a limit of change "limit 7.10 per minute". @param {any} alert @param {import("./tags.js").Tag} [tag] */
+export function wallOf(alert, tag) {
+  const limit = number(alert.limit, tag?.decimals ?? alert.decimals);
+  return alert.code === "rising" || alert.code === "falling" ? _("limit {limit} per minute", { limit }) : _("limit {limit}", { limit });
 }
