@@ -3,6 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PY := .venv/bin/python
 DEMO ?= 1
 export DEMO
+unexport PYTHONDONTWRITEBYTECODE  # many images set it; every test worker and program would compile all it imports again
 .PHONY: run seed-plant test test-external lint types bench evaluate story chaos clean-data demo-remove backup restore setup setup-test
 
 run: setup            ## everything on this machine, with the demo plant; Ctrl-C stops it (LAN=1: open it to phones)

@@ -73,14 +73,14 @@ def make_venv(folder: Path) -> None:
 
 
 def install(folder: Path, lock: Path) -> None:
-    """Install a hashed lock: uv where it can be had (seven times faster), else pip."""
+    """Install a hashed lock: uv where it can be had (seven times faster), else pip; both leave bytecode, which every start then reads."""
     python = folder / "bin" / "python"
     stamp, wanted, done = stamped(folder, lock.stem, lock)
     if done:
         return
     say(f"installing {lock.relative_to(ROOT)} (once)")
     uv = shutil.which("uv") or (str(folder / "bin" / "uv") if succeeds(python, "-m", "pip", "install", "-q", "uv") else None)
-    if uv is None or not succeeds(uv, "pip", "install", "-q", "--python", python, "--require-hashes", "-r", lock):
+    if uv is None or not succeeds(uv, "pip", "install", "-q", "--compile-bytecode", "--python", python, "--require-hashes", "-r", lock):
         call(python, "-m", "pip", "install", "-q", "--require-hashes", "-r", lock)
     stamp.write_text(wanted)
 
