@@ -79,7 +79,7 @@ class FactName(StrEnum):
     ALERT_SHELVED = "alert.shelved"
     ALERT_SUPPRESSED = "alert.suppressed"
     ALERT_RESOLVED = "alert.resolved"
-    ALERT_CHANGED = "alert.changed"  # its diagnosis says something else than before
+    ALERT_CHANGED = "alert.changed"  # its diagnosis says something else than before, or a person judged it
     WORK_ORDER_OPENED = "work_order.opened"
     WORK_ORDER_ASSIGNED = "work_order.assigned"
     WORK_ORDER_CHANGED = "work_order.changed"

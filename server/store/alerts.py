@@ -25,6 +25,7 @@ from server.store.outbox import Draft, emit
 from server.store.page import Page, ordering, page_of
 
 Which = Literal["announced", "watch", "suppressed"]
+JUDGED = ("verdict", "judged_by")  # in `data` of a dismissed entry of the watch list
 _SORTS = {
     "id": AlertRecord.id,
     "raised_at": AlertRecord.raised_at,
@@ -200,14 +201,14 @@ def tell_suppression(session: Session, alert: AlertRecord, by: Person, now: date
 
 
 def promote(session: Session, alert_id: int, user: Person, now: datetime) -> AlertRecord:
-    """A person takes a finding off the watch list; from now on it is an alert like any other."""
+    """A person takes a finding off the watch list; from now on it is an alert like any other, and who dismissed it was wrong."""
     need(user, "alerts.resolve")
     alert = _locked(session, alert_id, user)
-    if not alert.watch or alert.resolved_at is not None:
-        raise Conflict("not_watched", "the alert is not on the watch list", state_of(alert))
-    alert.watch = False
-    alert.data = {**alert.data, "promoted_by": user.name}
-    note(session, alert, "promote", user, now, old={"watch": True}, new={"watch": False})
+    _need_watched(alert)
+    old = {"watch": True, "verdict": alert.data.get("verdict"), "notes": alert.notes}
+    alert.watch, alert.notes = False, None
+    alert.data = {name: value for name, value in alert.data.items() if name not in JUDGED} | {"promoted_by": user.name}
+    note(session, alert, "promote", user, now, old=old, new={"watch": False})
     tell(session, alert, FactName.ALERT_RAISED, user.name, now)
     assets.follow(session, alert.asset_id, user.name, now)
     return alert
@@ -219,11 +220,22 @@ def dismiss(session: Session, alert_id: int, user: Person, now: datetime, notes:
     alert = _locked(session, alert_id, user)
     if not notes or not notes.strip():
         raise Invalid("notes", "required", "say what was looked at")
-    if not alert.watch or alert.resolved_at is not None:
-        raise Conflict("not_watched", "the alert is not on the watch list", state_of(alert))
+    _need_watched(alert)
+    if alert.data.get("verdict"):
+        raise Conflict("judged", f"{alert.data.get('judged_by')} looked already: nothing found", state_of(alert))
     alert.data = {**alert.data, "verdict": str(OrderVerdict.FALSE), "judged_by": user.name}
     alert.notes = notes.strip()
     note(session, alert, "dismiss", user, now, old={"verdict": None}, new={"verdict": str(OrderVerdict.FALSE), "notes": alert.notes})
     if alert.condition == "returned":
         close(session, alert, user, now, alert.notes)
+    else:
+        tell(session, alert, FactName.ALERT_CHANGED, user.name, now)
     return alert
+
+
+def _need_watched(alert: AlertRecord) -> None:
+    if alert.resolved_at is not None:
+        raise Conflict("not_watched", f"{alert.resolved_by} ended it already", state_of(alert))
+    if not alert.watch:
+        by = alert.data.get("promoted_by")
+        raise Conflict("not_watched", f"{by} made it an alarm already" if by else "it is no entry of the watch list", state_of(alert))

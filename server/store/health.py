@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -27,6 +27,7 @@ from server.rules.policy import VERDICTS_WANTED
 from server.rules.triage import Signal
 from server.rules.wording import MODEL_DAMAGED, symptom, wall
 from server.rules.work_order import UNVERIFIED, OrderState, OrderVerdict
+from server.store import judged
 from server.store.diagnoses import about
 
 LATE = [str(state) for state in UNVERIFIED - {OrderState.COMPLETED}]
@@ -157,16 +158,10 @@ def _precision(
     wanted = {classes.get(alert.asset_id or 0) for alert in active if alert.type in _MODELS} - {None}
     if not wanted:
         return {}
-    right = func.sum(case((WorkOrder.verdict == str(OrderVerdict.CONFIRMED), 1), else_=0))
-    query = (
-        select(Asset.class_id, AlertRecord.type, right, func.count())
-        .select_from(WorkOrder)
-        .join(AlertRecord, AlertRecord.id == WorkOrder.alert_id)
-        .join(Asset, Asset.id == WorkOrder.asset_id)
-        .where(WorkOrder.verdict.is_not(None), AlertRecord.type.in_(_MODELS), Asset.class_id.in_(wanted))
-        .where(WorkOrder.site_id.in_({alert.site_id for alert in active}))
-        .group_by(Asset.class_id, AlertRecord.type)
-    )
+    said = judged.verdicts()
+    right = func.count().filter(said.c.verdict == str(OrderVerdict.CONFIRMED))
+    query = select(said.c.class_id, said.c.type, right, func.count()).group_by(said.c.class_id, said.c.type)
+    query = query.where(said.c.type.in_(_MODELS), said.c.class_id.in_(wanted), said.c.site_id.in_({alert.site_id for alert in active}))
     return {(class_, type_): hits / n for class_, type_, hits, n in session.execute(query) if n >= VERDICTS_WANTED}
 
 

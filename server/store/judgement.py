@@ -8,11 +8,11 @@ from sqlalchemy.orm import Session
 from realtime.events import AlertType
 from server.models.alerts import AlertFinding, AlertRecord
 from server.models.plant import Asset, Tag, TagLimit
-from server.models.work import Policy, WorkOrder
+from server.models.work import Policy
 from server.rules import policy as rules
 from server.rules.policy import Evidence, PolicyRow, Route
 from server.rules.wording import agreement
-from server.rules.work_order import OrderVerdict
+from server.store import judged
 
 _BY_MODEL = {AlertType.DRIFT, AlertType.ANOMALY}
 _PLC = {AlertType.MACHINE_FAULT, AlertType.SOURCE_LOST}
@@ -88,18 +88,9 @@ def _limit_confirmed(session: Session, alert: AlertRecord) -> bool:
 def _verdicts(session: Session, alert: AlertRecord) -> tuple[int, int]:
     """(confirmed, all) verdicts on closed orders, and on dismissed entries of the watch list, of this alert type and asset class."""
     asset = session.get(Asset, alert.asset_id) if alert.asset_id is not None else None
-    if asset is None or asset.class_id is None:
+    if asset is None:
         return 0, 0
-    query = (
-        select(WorkOrder.verdict)
-        .join(AlertRecord, AlertRecord.id == WorkOrder.alert_id)
-        .join(Asset, Asset.id == WorkOrder.asset_id)
-        .where(AlertRecord.type == alert.type, Asset.class_id == asset.class_id, WorkOrder.verdict.is_not(None))
-    )
-    judged = AlertRecord.data["verdict"].as_string()
-    dismissed = select(judged).join(Asset, Asset.id == AlertRecord.asset_id).where(AlertRecord.type == alert.type, judged.is_not(None))
-    verdicts = [*session.scalars(query), *session.scalars(dismissed.where(Asset.class_id == asset.class_id))]
-    return sum(verdict == OrderVerdict.CONFIRMED for verdict in verdicts), len(verdicts)
+    return judged.of_class(session, asset.class_id).get(alert.type, (0, 0))
 
 
 def policy_for(session: Session, alert: AlertRecord, asset: Asset, type_: AlertType | None = None) -> Policy | None:

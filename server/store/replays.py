@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from server import audit
@@ -18,8 +18,7 @@ from server.models.jobs import BackgroundJob
 from server.models.plant import Asset, Tag, TagLimit
 from server.models.work import WorkOrder
 from server.rules.what_if import Known, Trust, told
-from server.rules.work_order import OrderVerdict
-from server.store import background, changes_asked
+from server.store import background, changes_asked, judged
 from server.store.actor import Person, need, sees_site
 from server.store.page import Page, ordering, page_of
 from server.timestamps import from_ms, rfc3339, to_ms
@@ -63,10 +62,10 @@ def finish(session: Session, job: BackgroundJob, answer: dict[str, Any], at: dat
 def _known(session: Session, asset: Asset, start: int, end: int) -> list[Known]:
     """Alerts of the asset that met the span, newest first."""
     query = (
-        select(AlertRecord, WorkOrder.number, WorkOrder.verdict)
+        select(AlertRecord, WorkOrder.number, func.coalesce(WorkOrder.verdict, case((judged.IS_DISMISSED, judged.DISMISSED))))
         .outerjoin(WorkOrder, WorkOrder.alert_id == AlertRecord.id)
         .where(AlertRecord.asset_id == asset.id, AlertRecord.raised_at < from_ms(end), AlertRecord.last_at >= from_ms(start))
-        .order_by(WorkOrder.verdict.is_(None), AlertRecord.id.desc())
+        .order_by(WorkOrder.verdict.is_(None) & ~judged.IS_DISMISSED, AlertRecord.id.desc())
     )
     found = []
     for alert, order, verdict in session.execute(query.limit(KNOWN)):
@@ -78,14 +77,7 @@ def _known(session: Session, asset: Asset, start: int, end: int) -> list[Known]:
 
 def _trust(session: Session, asset: Asset) -> Trust:
     loose = select(Tag.name).join(TagLimit, TagLimit.tag_id == Tag.id).where(Tag.asset_id == asset.id, TagLimit.confirmed.is_(False))
-    said = (
-        select(AlertRecord.type, func.count().filter(WorkOrder.verdict == str(OrderVerdict.CONFIRMED)), func.count())
-        .join(WorkOrder, WorkOrder.alert_id == AlertRecord.id)
-        .join(Asset, Asset.id == WorkOrder.asset_id)
-        .where(Asset.class_id == asset.class_id, WorkOrder.verdict.is_not(None))
-        .group_by(AlertRecord.type)
-    )
-    return Trust({type_: (good, n) for type_, good, n in session.execute(said)}, frozenset(session.scalars(loose)))
+    return Trust(judged.of_class(session, asset.class_id), frozenset(session.scalars(loose)))
 
 
 def get_replay(session: Session, job_id: int, user: Person, *, lock: bool = False) -> BackgroundJob:

@@ -19,6 +19,7 @@ from server.models.plant import Asset, AssetClass
 from server.models.work import WorkOrder
 from server.rules import verdicts as rules
 from server.rules.verdicts import Job, Repeat
+from server.store.judged import DISMISSED, IS_DISMISSED
 from server.timestamps import rfc3339
 
 SCOPES = ("detector", "type", "class", "instrument")
@@ -78,12 +79,11 @@ def _row(found: Sequence[Any]) -> _Row:
 def _dismissed(session: Session, site: int | None, start: datetime, end: datetime) -> list[_Row]:
     """Entries of the watch list that a person judged without an order."""
     a = AlertRecord
-    verdict = a.data["verdict"].as_string()
     query = (
-        select(a.number, verdict, a.raised_at, a.resolved_at, a.detector, a.type, a.tag, a.code, Asset.code, AssetClass.name)
+        select(a.number, DISMISSED, a.raised_at, a.resolved_at, a.detector, a.type, a.tag, a.code, Asset.code, AssetClass.name)
         .join(Asset, Asset.id == a.asset_id)
         .outerjoin(AssetClass, AssetClass.id == Asset.class_id)
-        .where(verdict.is_not(None), a.raised_at >= start, a.raised_at < end)
+        .where(IS_DISMISSED, a.raised_at >= start, a.raised_at < end)
     )
     if site is not None:
         query = query.where(a.site_id == site)

@@ -128,6 +128,22 @@ def test_a_replay_is_asked_for_followed_and_matched_with_what_people_found(
     assert (listed["id"], "removed" in listed) == (job["id"], False)
 
 
+def test_what_people_dismissed_from_the_watch_list_was_a_false_alert(
+    client: FlaskClient, services: Services, plant: Plant, bearer: LogIn
+) -> None:
+    headers = bearer("manager")
+    number = alert_with_verdict(services, plant, 300, None)
+    with services.database.transaction() as session:
+        entry = session.scalars(select(AlertRecord).where(AlertRecord.number == number)).one()
+        entry.watch, entry.data = True, {"verdict": "false"}
+    job = ask(client, headers, tag_id=plant.tag_id, limit_id=limit(client, plant, headers), value=9.0).json
+
+    report(services, job["id"], done=100, message="replayed", replay=answer_of(plant, removed=[raised(plant, 300)]))
+
+    (removed,) = client.get(f"/api/replays/{job['id']}", headers=headers).json["removed"]
+    assert (removed["known"], removed["outcome"]) == (number, "false_removed")
+
+
 def test_the_proposal_that_ml_gets_has_all_limits_with_the_one_changed(
     client: FlaskClient, services: Services, plant: Plant, bearer: LogIn
 ) -> None:

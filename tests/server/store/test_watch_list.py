@@ -10,10 +10,11 @@ import pytest
 from realtime.events import AlertType
 from server.database import Database
 from server.errors import Conflict, Invalid
+from server.models.plant import Asset
 from server.rules.policy import SAME_ENTRY
-from server.store import alerts, watch_list
+from server.store import alerts, judged, watch_list
 from tests.server.small_plant import NOW, NOW_MS, SmallPlant, finding
-from tests.server.store.story import alert_of, fold
+from tests.server.store.story import alert_of, fact_names, fold
 
 RELATION: dict[str, Any] = {"type": AlertType.ANOMALY, "detector": "cva", "code": "relation", "tag": None, "key": "cva:1"}
 DAY_MS = SAME_ENTRY // timedelta(milliseconds=1)
@@ -42,6 +43,44 @@ def test_an_entry_that_stands_is_dismissed_for_as_long_as_it_stands(database: Da
 
         assert alert_of(session).notes == "a new product runs"
         assert alert_of(session).resolved_at is not None
+
+
+def test_an_entry_is_judged_once_and_others_learn_of_it(database: Database, plant: SmallPlant) -> None:
+    with database.transaction() as session:
+        fold(session, finding(plant, **RELATION))
+        alerts.dismiss(session, alert_of(session).id, plant["benali"], NOW, "a new product runs")
+
+        with pytest.raises(Conflict, match=plant["benali"].name):
+            alerts.dismiss(session, alert_of(session).id, plant["moreau"], NOW, "nothing")
+
+        assert (alert_of(session).notes, fact_names(session)[-1]) == ("a new product runs", "alert.changed")
+
+
+def test_who_makes_a_dismissed_entry_an_alarm_withdraws_its_verdict(database: Database, plant: SmallPlant) -> None:
+    with database.transaction() as session:
+        fold(session, finding(plant, **RELATION))
+        alerts.dismiss(session, alert_of(session).id, plant["benali"], NOW, "a new product runs")
+
+        alerts.promote(session, alert_of(session).id, plant["moreau"], NOW)
+
+        assert (alert_of(session).notes, alert_of(session).data.get("verdict")) == (None, None)
+        assert watch_list.precision(session, plant.site, NOW + timedelta(hours=1)) == {}
+        with pytest.raises(Conflict, match=f"{plant['moreau'].name} made it an alarm"):
+            alerts.dismiss(session, alert_of(session).id, plant["benali"], NOW, "nothing")
+
+
+def test_a_verdict_on_an_entry_that_became_an_alert_by_itself_counts_no_more(database: Database, plant: SmallPlant) -> None:
+    with database.transaction() as session:
+        fold(session, finding(plant, **RELATION))
+        alerts.dismiss(session, alert_of(session).id, plant["benali"], NOW, "a new product runs")
+        class_id = session.get_one(Asset, plant.pump).class_id
+        counted = judged.of_class(session, class_id)
+
+        alert_of(session).watch = False  # as when another detector agrees
+        session.flush()
+
+        assert (counted, judged.of_class(session, class_id)) == ({"anomaly": (0, 1)}, {})
+        assert watch_list.precision(session, plant.site, NOW + timedelta(hours=1)) == {}
 
 
 def test_dismissing_wants_words_and_an_entry_of_the_watch_list(database: Database, plant: SmallPlant) -> None:
