@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from dataclasses import replace
 
 from ml.engine import Engine
 from ml.keeper import Keeper, RulesOnly
@@ -47,12 +48,14 @@ class Monitor:
         self.heart = Heartbeat(bus, "monitor")
         self.snapshot: Snapshot | None = None
         self.desks: dict[int, Desk] = {}
+        self.fresh: set[int] = set()  # taken over, and the keeper does not know yet
         self.consumer: Consumer | None = None
         self.unsent: list[Finding] = []
         self.untold: list[Signal] = []
         self.copy = settings.data_dir / "run" / "config.ml.json"
         self.counts = {"readings": 0, "findings": 0, "undecodable": 0, "saves": 0}
         self._saved = self._timed = self._looked = float("-inf")
+        self._asked = 0  # ms UTC: what came later the bus was not asked for yet
 
     def run(self) -> None:
         """Judge until stopped; Redis and PostgreSQL may come and go."""
@@ -78,6 +81,8 @@ class Monitor:
             self._share()
         self._put_models_in_force()
         self._read()
+        if not self.shards.valid():
+            return  # this process slept: what it would tell or save may be another's by now
         self._time()
         if time.monotonic() - self._saved >= SAVE_EVERY_S:
             self._save()
@@ -117,13 +122,19 @@ class Monitor:
         for desk in self.desks.values():
             desk.engine, gone = desk.engine.reconfigured(snapshot, now_ms())
             closed += gone
+        self.keeper.want(snapshot, frozenset(self.desks), frozenset())  # before the bus, which may be away
         self._emit(closed)
-        self.keeper.want(snapshot, frozenset(self.desks), frozenset())
 
     def _share(self) -> None:
         assert self.snapshot is not None
+        slept = not self.shards.valid()
         free, surplus = self.shards.tick()
         lost = set(self.desks) - self.shards.held
+        if slept:
+            # another may have held them meanwhile, and be gone again
+            again = {shard for shard, desk in self.desks.items() if shard not in lost and self.records.has_later(desk)}
+            lost, free = lost | again, free | again - surplus
+            self._listen_anew()
         for shard in sorted(lost):
             log.warning("shard %d went to another monitor", shard)
             del self.desks[shard]
@@ -132,25 +143,35 @@ class Monitor:
         for shard in sorted(surplus):
             self.desks.pop(shard, None)
             self.shards.give_back(shard)
-        taken = {shard for shard in sorted(free) if self._take_over(shard)}
-        if lost or surplus or taken:
+        for shard in sorted(free):
+            self._take_over(shard)
+        if lost or surplus or self.fresh:
             self.consumer = None
             log.info("shards %s", " ".join(map(str, sorted(self.desks))) or "none")
-            self.keeper.want(self.snapshot, frozenset(self.desks), frozenset(taken))
+            self.keeper.want(self.snapshot, frozenset(self.desks), frozenset(self.fresh))
+            self.fresh.clear()
+        self._emit([])
 
-    def _take_over(self, shard: int) -> bool:
-        """Continue where the shard's former monitor saved; False (and the lease is given back) while the database is away."""
+    def _listen_anew(self) -> None:
+        """Nobody read for a while: what was silent is no gap yet, and what another had read and not acknowledged is read again."""
+        self.consumer = None
+        for desk in self.desks.values():
+            desk.drained = False
+            desk.engine.start_listening(now_ms())
+
+    def _take_over(self, shard: int) -> None:
+        """Continue where the shard's former monitor saved; the lease is given back while the database is away."""
         assert self.snapshot is not None
         desk = Desk(shard, Engine(self.snapshot, shard, self.settings))
         closed = self.records.load(desk, now_ms())
         if closed is None:
             self.shards.give_back(shard)
-            return False
+            return
         desk.engine.start_listening(now_ms())
         self.desks[shard] = desk
+        self.fresh.add(shard)
         self.shards.keep(shard)
-        self._emit(closed)
-        return True
+        self.unsent += closed
 
     def _put_models_in_force(self) -> None:
         closed: list[Finding] = []
@@ -180,6 +201,7 @@ class Monitor:
             # a group that is missing where something was read before was taken away, by FLUSHALL or eviction
             made = self.consumer.ensure_groups()
             self.consumer.lost_groups += [stream for stream in made if self.desks[READINGS.index(stream)].last_id > (0, 0)]
+        self._asked = now_ms()
         entries = self.consumer.read(READ_COUNT, BLOCK_MS)
         self._report_lost_groups(self.consumer)
         if not self.shards.valid():
@@ -198,7 +220,7 @@ class Monitor:
             if id_pair(entry.id) > desk.last_id:
                 batches += self._decoded(entry)
                 desk.last_id = id_pair(entry.id)
-            desk.unsaved.append(entry)
+            desk.unsaved.append(replace(entry, fields={}))  # only to be acknowledged: the database may be away for long
         if batches:
             self.counts["readings"] += sum(map(len, batches))
             self._emit(desk.engine.process(batches))
@@ -227,10 +249,9 @@ class Monitor:
         if time.monotonic() - self._timed < TIMER_S:
             return
         self._timed = time.monotonic()
-        now = now_ms()
         for desk in self.desks.values():
             if desk.drained:
-                self._emit(desk.engine.tick(now))
+                self._emit(desk.engine.tick(self._asked))
 
     def _save(self) -> None:
         """State and last id together; only then are the entries acknowledged."""
@@ -243,7 +264,7 @@ class Monitor:
 
     def _acknowledge(self, desk: Desk) -> None:
         if self.consumer is not None:
-            self.consumer.ack([Entry(entry.stream, entry.id, {}) for entry in desk.unsaved])
+            self.consumer.ack(desk.unsaved)
             desk.unsaved.clear()
 
     def _report_lost_groups(self, consumer: Consumer) -> None:
@@ -256,8 +277,7 @@ class Monitor:
         assert self.snapshot is not None
         drops: dict[str, int] = {}
         for desk in self.desks.values():
-            for reason, number in desk.engine.gate.drops.items():
-                drops[reason] = drops.get(reason, 0) + number
+            drops = {reason: drops.get(reason, 0) + number for reason, number in desk.engine.gate.drops.items()}
         self.heart.beat(
             config_version=self.snapshot.version,
             shards=sorted(self.desks),
@@ -272,7 +292,8 @@ class Monitor:
 
     def _leave(self) -> None:
         try:
-            self._save()
+            if self.shards.valid():
+                self._save()
             self.shards.leave()
         except BusUnavailable as error:
             log.warning("stopping without the bus: %s", error)

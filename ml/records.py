@@ -80,6 +80,16 @@ class Records:
             log.warning("shard %d: another monitor has saved a later state", desk.shard)
         return ours
 
+    def has_later(self, desk: Desk) -> bool:
+        """Another monitor has saved a state of this shard since; False, too, while the database is away: then nobody took it over."""
+        try:
+            saved = load_state(self._connection(), desk.shard)
+            self._connection().commit()
+        except psycopg2.Error as error:
+            self._lost(error)
+            return False
+        return saved is not None and saved.last_id > desk.saved_id
+
     def close(self) -> None:
         """Give the connection back."""
         if self._conn is not None:
