@@ -26,9 +26,9 @@ def _flag() -> ma.fields.Boolean:
 
 
 class NewReplay(ma.Schema):
-    """One change and the span. A limit: `tag_id` with `limit_id` (of one that stands) and what would be other, or `remove`; a tag's
-    settings (its own cusum_k and cusum_h too): `tag_id` and what would be other; a detector's settings: `asset`; a kept model:
-    `model_id`. null = not given."""
+    """One change and the span. A limit: `limit_id` of one that stands and what would be other, or `remove`; a new one: `tag_id`, side
+    and value; a tag's settings (its own cusum_k and cusum_h too): `tag_id` and what would be other; a detector's settings: `asset`; a
+    kept model: `model_id`. null = not given."""
 
     from_ = Instant(required=True, data_key="from")
     to = Instant(required=True)

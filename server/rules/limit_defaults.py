@@ -31,7 +31,23 @@ def filled(limit: Mapping[str, Any], low: float | None, high: float | None) -> d
     return {**limit, **{name: value for name, value in absent.items() if limit.get(name) is None}}
 
 
+def merged(before: Mapping[str, Any], given: Mapping[str, Any], low: float | None, high: float | None) -> dict[str, Any]:
+    """The limit `before` with what is given; where it turns from a level into a pace or back, what is not given is new too.
+
+    Raises Invalid for a pace that is none.
+    """
+    after = {**before, **given}
+    if (before["side"] in PACES) is (after["side"] in PACES):
+        checked(after)
+        return after
+    return filled({**after, **{name: given.get(name) for name in ("deadband", "on_delay_s")}}, low, high)
+
+
 def checked(limit: Mapping[str, Any]) -> None:
-    """Raises Invalid where a limit of change is not above 0."""
-    if limit["side"] in PACES and limit["value"] <= 0:
+    """Raises Invalid where a limit of change is not above 0, or its alarm would hardly ever end."""
+    if limit["side"] not in PACES:
+        return
+    if limit["value"] <= 0:
         raise Invalid("value", "pace", "a limit of change is above 0, for what falls too")
+    if (limit.get("deadband") or 0) >= limit["value"]:
+        raise Invalid("deadband", "pace", "the deadband of a limit of change is below it, else its alarm would not end")

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from server.errors import Conflict, Invalid
 from server.models.ml import MLModelVersion
 from server.models.plant import Asset, Tag, TagLimit
-from server.rules.limit_defaults import filled
+from server.rules.limit_defaults import filled, merged
 from server.store import assets, limits, training
 from server.store.actor import Person
 from server.store.tag_writes import TagWrite, put_tags
@@ -46,9 +46,9 @@ def read(session: Session, asked: Mapping[str, Any], user: Person) -> tuple[Asse
     if kind == "detector" and "tag_id" not in given:
         asset = assets.get_asset(session, str(given.get("asset", "")), user)
         return asset, _detector(given)
-    if "tag_id" not in given:
+    if not {"tag_id", "limit_id"} & given.keys():
         raise Invalid("tag_id", "required", "name the tag")
-    tag = limits.get_tag(session, given["tag_id"], user)
+    tag = limits.get_tag(session, given["tag_id"], user) if "tag_id" in given else limits.tag_of(session, given["limit_id"], user)
     asset = session.get_one(Asset, tag.asset_id)
     if kind == "detector":
         return asset, _detector(given)
@@ -63,7 +63,8 @@ def _limit(session: Session, tag: Tag, given: Mapping[str, Any]) -> Change:
             raise Invalid("value", "required", "a new limit has a side and a value")
         return {"limit": None, "before": None, "after": filled({**NEW_LIMIT, **values}, tag.range_low, tag.range_high)}
     before = limits.values(limits.get_limit(session, tag, given["limit_id"]))
-    return {"limit": given["limit_id"], "before": before, "after": None if given.get("remove") else {**before, **values}}
+    after = None if given.get("remove") else merged(before, values, tag.range_low, tag.range_high)
+    return {"limit": given["limit_id"], "before": before, "after": after}
 
 
 def _setting(tag: Tag, given: Mapping[str, Any]) -> Change:
@@ -81,8 +82,11 @@ def _model(session: Session, given: Mapping[str, Any], user: Person) -> tuple[As
         raise Invalid("model_id", "unknown", f"there is no model {given['model_id']}")
     asset = session.get_one(Asset, row.asset_id)
     asset = assets.get_asset(session, asset.code, user)
-    active = select(MLModelVersion.version).where(MLModelVersion.asset_id == asset.id, MLModelVersion.active)
-    return asset, {"kind": "model", "model": row.id, "before": session.scalar(active), "after": row.version}
+    return asset, {"kind": "model", "model": row.id, "before": _active(session, asset.id), "after": row.version}
+
+
+def _active(session: Session, asset_id: int) -> int | None:
+    return session.scalar(select(MLModelVersion.version).where(MLModelVersion.asset_id == asset_id, MLModelVersion.active))
 
 
 def proposal(session: Session, change: Change) -> dict[str, Any]:
@@ -104,6 +108,7 @@ def make(session: Session, change: Change, user: Person, now: datetime) -> None:
         told = ", ".join(f"{name.upper()}={value:g}" for name, value in change["after"].items())
         raise Conflict("by_environment", f"set {told} in the environment of the monitors and restart them")
     if change["kind"] == "model":
+        _refuse_switched(session, change)
         training.activate(session, change["model"], user, now)
         return
     tag = limits.get_tag(session, change["tag"], user, lock=True)
@@ -119,6 +124,13 @@ def make(session: Session, change: Change, user: Person, now: datetime) -> None:
             limits.remove_limit(session, tag, row, user, now)
         else:
             limits.change_limit(session, tag, row, change["after"], user, now)
+
+
+def _refuse_switched(session: Session, change: Change) -> None:
+    asset_id = session.scalars(select(MLModelVersion.asset_id).where(MLModelVersion.id == change["model"])).one()
+    assets.lock_asset(session, asset_id)
+    if _active(session, asset_id) != change["before"]:
+        raise Conflict("changed", "another version judges since: ask for a new replay beside that one")
 
 
 def _unchanged(now: Mapping[str, Any], change: Change) -> None:

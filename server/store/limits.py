@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from server import audit
 from server.errors import Conflict, Invalid, NotFound
 from server.models.plant import Asset, Tag, TagLimit
-from server.rules.limit_defaults import checked, filled
+from server.rules.limit_defaults import filled, merged
 from server.store import snapshot_version
 from server.store.actor import Person, need
 from server.store.page import Page, ordering, page_of
@@ -49,6 +49,16 @@ def get_limit(session: Session, tag: Tag, limit_id: int) -> TagLimit:
     return row
 
 
+def tag_of(session: Session, limit_id: int, user: Person) -> Tag:
+    """The tag of the caller's site that a limit belongs to; raises NotFound."""
+    query = select(Tag).join(Asset, Asset.id == Tag.asset_id).join(TagLimit, TagLimit.tag_id == Tag.id)
+    query = query.where(TagLimit.id == limit_id, Tag.deleted_at.is_(None), Asset.site_id == user.site_id)
+    tag = session.scalars(query).one_or_none()
+    if tag is None:
+        raise NotFound("limit", limit_id)
+    return tag
+
+
 def add_limit(session: Session, tag: Tag, given: Mapping[str, Any], user: Person, now: datetime) -> TagLimit:
     """One more limit of a locked tag; raises Conflict where it has as many as a tag may have, Invalid where it stands there already."""
     need(user, "tags.write")
@@ -67,9 +77,9 @@ def change_limit(session: Session, tag: Tag, row: TagLimit, given: Mapping[str, 
     """Change what is given; what is the same already is no change."""
     need(user, "tags.write")
     before = values(row)
-    checked({**before, **given})
-    _refuse_double(session, tag, {**before, **given}, row.id)
-    changed = {name: value for name, value in given.items() if before[name] != value}
+    after = merged(before, given, tag.range_low, tag.range_high)
+    _refuse_double(session, tag, after, row.id)
+    changed = {name: value for name, value in after.items() if before[name] != value}
     if not changed:
         return
     for name, value in changed.items():

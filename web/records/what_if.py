@@ -24,7 +24,7 @@ TRY_LIMIT = Act(
     label=_("Try another value"),
     path="/api/replays",
     right="tags.write",
-    body=(("tag_id", "{tag}"), ("limit_id", "{id}")),
+    body=(("limit_id", "{id}"),),
     fields=(*OF_LIMIT, *SPAN),
     shows=_ASKED,
 )

@@ -15,6 +15,8 @@ from realtime.events import Signal, SignalName
 from server.models.alerts import AlertRecord
 from server.models.audit import AuditLog
 from server.models.jobs import BackgroundJob
+from server.models.ml import MLModelVersion
+from server.models.plant import Asset
 from server.models.tuning import TuningProposal
 from server.models.work import WorkOrder
 from server.services import Services
@@ -219,6 +221,45 @@ def test_a_change_of_what_was_replayed_asks_for_a_new_replay(client: FlaskClient
         changed = session.scalars(trail).first()
         assert changed is not None
         assert (published.cusum_h, changed.old, changed.new) == (6, {"cusum_h": None}, {"cusum_h": 6})
+
+
+def test_a_limit_names_its_tag_and_one_of_another_site_is_not_there(
+    client: FlaskClient, services: Services, plant: Plant, bearer: LogIn
+) -> None:
+    headers = bearer("manager")
+    row = limit(client, plant, headers)
+
+    answers = [ask(client, headers, limit_id=row, value=9.0)]
+    with services.database.transaction() as session:
+        session.get_one(Asset, plant.asset_id).site_id = plant.other_site
+    answers.append(ask(client, headers, limit_id=row, value=9.0))
+
+    assert [one.status_code for one in answers] == [202, 404]
+    assert (answers[0].json["tag"], f"limit {row}" in answers[1].json["detail"]) == (plant.tag, True)
+
+
+def test_a_model_is_put_in_force_only_while_the_one_it_was_replayed_beside_judges(
+    client: FlaskClient, services: Services, plant: Plant, bearer: LogIn
+) -> None:
+    headers = bearer("manager")
+    with services.database.transaction() as session:
+        rows = [
+            MLModelVersion(
+                asset_id=plant.asset_id, version=n, detector="residual", trained_by="t", trained_at=END, windows=1, feature_set="1"
+            )
+            for n in (1, 2)
+        ]
+        session.add_all(rows)
+        session.flush()
+        old, new = (row.id for row in rows)
+    addresses = [done(client, services, plant, headers, model_id=new)]
+    client.post(f"/api/ml/models/{old}/activate", headers=headers)
+    addresses.append(done(client, services, plant, headers, model_id=new))
+
+    answers = [client.post(f"{one}/put-in-force", json={"reason": "x"}, headers=headers) for one in addresses]
+
+    assert [one.status_code for one in answers] == [409, 200]
+    assert "another version judges since" in answers[0].json["detail"]
 
 
 @pytest.mark.parametrize(

@@ -34,3 +34,15 @@ def test_a_limit_of_change_gets_a_tenth_of_its_pace_and_ten_seconds_and_is_above
     assert (found["deadband"], found["on_delay_s"]) == (0.2, 10.0)
     with pytest.raises(Invalid, match="above 0"):
         limit_defaults.filled({"side": side, "value": 0.0}, 0.0, 100.0)
+
+
+def test_a_level_that_becomes_a_pace_gets_the_deadband_and_the_delay_of_one() -> None:
+    level = limit_defaults.filled({"side": "high", "value": 9.0}, 0.0, 100.0)
+
+    pace = limit_defaults.merged(level, {"side": "rising", "value": 1.5}, 0.0, 100.0)
+
+    assert (pace["deadband"], pace["on_delay_s"]) == (0.15, 10.0)
+    assert limit_defaults.merged(pace, {"side": "high", "value": 9.0}, 0.0, 100.0) == level
+    assert limit_defaults.merged(level, {"value": 8.0}, 0.0, 100.0) == {**level, "value": 8.0}
+    with pytest.raises(Invalid, match="deadband"):
+        limit_defaults.merged(pace, {"value": 0.1}, 0.0, 100.0)
