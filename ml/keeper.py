@@ -8,13 +8,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import psycopg2
 
 from ml.artefacts import Damaged, signing_key, unseal_model
 from ml.engine import AssetModel
-from ml.features import FEATURE_SET
+from ml.kept import opened
 from ml.store import OWN_VERSION, load_model
 from ml.training import LEARNER, TooLittle, basis_of, fingerprint, learnable, train
 from realtime.bus import now_ms
@@ -26,7 +26,6 @@ from realtime.supervise import backoff
 log = logging.getLogger("ml.keeper")
 
 RETRY_S = 20.0  # for an asset that has too little history yet
-ON_FEATURES = frozenset({"forest"})
 RELEARN_FIRST_S, RELEARN_CAP_S = 60.0, 3600.0  # a provisional model grows with its history
 
 
@@ -44,13 +43,6 @@ class RulesOnly:
     """The asset's model is damaged: what was learned of it is no longer in force."""
 
     asset: int
-
-
-def usable(model: AssetModel) -> AssetModel:
-    """Without what rests on the window features where those have changed since."""
-    if model.learner.partition(",")[0] == FEATURE_SET:
-        return model
-    return replace(model, learned={name: learned for name, learned in model.learned.items() if name not in ON_FEATURES})
 
 
 def _word(asset: int, version: int, state: str, **more: str) -> Signal:
@@ -151,7 +143,7 @@ class Keeper(threading.Thread):
             self._wishes[asset_id] = wish
         version = int(made_of.partition(":")[0])
         try:
-            model = self._stored(conn, asset_id, version, made_of.partition(":")[2]) if version else None
+            model = self._stored(conn, snapshot, (asset_id, version), made_of.partition(":")[2]) if version else None
             if model is None:
                 model = self._own(conn, snapshot, asset_id, made_of.partition(":")[2], wish)
         except Damaged as error:
@@ -175,12 +167,13 @@ class Keeper(threading.Thread):
             self._whole.pop(asset_id, None)
             self._words.append(_word(asset_id, version, "damaged", detail=why))
 
-    def _stored(self, conn: psycopg2.extensions.connection, asset_id: int, version: int, made_of: str) -> AssetModel:
+    def _stored(self, conn: psycopg2.extensions.connection, snapshot: Snapshot, about: tuple[int, int], made_of: str) -> AssetModel:
         """An activated version, whatever it was made of; raises Damaged. One of another basis is told, to be trained anew."""
+        asset_id, version = about
         raw = load_model(conn, asset_id, version)
         if raw is None:
             raise Damaged("it is not in the database")
-        model = unseal_model(raw, self.key)
+        model = opened(raw, self.key, snapshot, about, self.settings)
         self._wishes[asset_id].due = float("inf")
         if model.baseline_hash != made_of:
             why = (
@@ -188,7 +181,7 @@ class Keeper(threading.Thread):
             )
             with self._lock:
                 self._words.append(_word(asset_id, version, "outdated", detail=why, basis=made_of))
-        return usable(model)
+        return model
 
     def _own(self, conn: psycopg2.extensions.connection, snapshot: Snapshot, asset_id: int, made_of: str, wish: Wish) -> AssetModel:
         """The monitor's own model: kept from before where its basis is the same, else learned now."""
@@ -196,7 +189,7 @@ class Keeper(threading.Thread):
         raw = None if basis.provisional else load_model(conn, asset_id, OWN_VERSION)
         if raw is not None:
             try:
-                model = unseal_model(raw, self.key)
+                model = opened(raw, self.key, snapshot, (asset_id, OWN_VERSION), self.settings)
             except Damaged as error:
                 log.warning("own model of asset %d is damaged (%s): learning it anew", asset_id, error)
             else:

@@ -15,8 +15,9 @@ import numpy.typing as npt
 import psycopg2
 
 from ml.alert_runs import Ledger, Raised, changes
-from ml.artefacts import Damaged, signing_key, unseal_model
+from ml.artefacts import Damaged, signing_key
 from ml.engine import Engine
+from ml.kept import only_asset, opened
 from ml.proposal import BadProposal, Proposal, proposed_settings, proposed_snapshot, read_proposal
 from ml.scoring import Ints
 from ml.store import OWN_VERSION, load_model
@@ -52,16 +53,6 @@ class Seen:
 
     readings: int = 0
     covered_ms: int = 0
-
-
-def only_asset(snapshot: Snapshot, asset_id: int) -> Snapshot:
-    """The plant as one asset sees it."""
-    return Snapshot(
-        version=snapshot.version,
-        tags=[tag for tag in snapshot.tags if tag.asset == asset_id],
-        assets=[asset for asset in snapshot.assets if asset.id == asset_id],
-        active_models=[model for model in snapshot.active_models if model.asset == asset_id],
-    )
 
 
 def slices(conn: Connection, tags: Sequence[Tag], start: int, end: int, tell: Callable[[int], None]) -> Iterator[Batch]:
@@ -116,11 +107,11 @@ def _tick(runs: Sequence[Run], now: int) -> None:
 
 
 def _made(conn: Connection, snapshot: Snapshot, asset: Asset, version: int, settings: Settings) -> Run:
-    """An engine of the asset's shard with a kept model; a missing one leaves the rules only."""
+    """An engine of the asset's shard with a kept model; a missing one leaves the rules only. Raises Damaged."""
     engine = Engine(snapshot, snapshot.tags[0].shard, settings)
     raw = load_model(conn, asset.id, version)
     if raw is not None:
-        engine.load(unseal_model(raw, signing_key(settings)))
+        engine.load(opened(raw, signing_key(settings), snapshot, (asset.id, version), settings))
     return Run(engine, Ledger())
 
 

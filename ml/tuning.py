@@ -16,8 +16,9 @@ import psycopg2
 
 from ml.alert_runs import Ledger
 from ml.engine import Engine
+from ml.kept import only_asset
 from ml.proposal import BadProposal, Proposal, proposed_snapshot, read_proposal
-from ml.replay import Run, feed, only_asset, slices
+from ml.replay import Run, feed, slices
 from ml.scoring import Floats, Ints
 from realtime import settings as settings_module
 from realtime import stored_rows

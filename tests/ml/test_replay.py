@@ -10,8 +10,9 @@ import psycopg2
 import pytest
 
 from ml.alert_runs import Ledger
+from ml.kept import only_asset
 from ml.proposal import BadProposal, read_proposal
-from ml.replay import HOLE_MS, SLICE_MS, WARM_UP_MS, Run, feed, only_asset, replay, replay_asset, slices
+from ml.replay import HOLE_MS, SLICE_MS, WARM_UP_MS, Run, feed, replay, replay_asset, slices
 from realtime import settings as settings_module
 from realtime.bus import Bus
 from realtime.codec import decode_signal

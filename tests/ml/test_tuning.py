@@ -9,7 +9,7 @@ import numpy as np
 import psycopg2
 import pytest
 
-from ml.replay import only_asset
+from ml.kept import only_asset
 from ml.tuning import Case, Question, tune, tune_tag
 from realtime import settings as settings_module
 from realtime.bus import Bus
