@@ -41,6 +41,12 @@ class Resolution(ma.Schema):
     )
 
 
+class Alerts(Collection):
+    """`precision` with `watch=true` only: how often verdicts of the last 90 days said that a detector was right, by its name."""
+
+    precision = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.Nested(Body))
+
+
 class Dismissal(ma.Schema):
     """What was looked at."""
 
@@ -62,7 +68,7 @@ def _changed(change: Callable[[Session, Person, datetime], AlertRecord]) -> Resp
 
 @blueprint.route("/alerts")
 @blueprint.arguments(AlertsQuery, location="query")
-@blueprint.response(200, Collection)
+@blueprint.response(200, Alerts)
 @right("alerts.read")
 def list_alerts(query: dict[str, Any]) -> Response:
     """Alerts of the caller's site, newest first; the watch list with the precision of its detectors (`precision`, by detector)."""

@@ -116,6 +116,11 @@ def _body(row: TagLimit, tag: Tag, found: Forecast, line: Trendline | None) -> d
     moments = {name: None if (t := getattr(found, name)) is None else rfc3339(from_ms(t)) for name in ("expected", "earliest", "latest")}
     trend: dict[str, Any] = {"level": None, "per_day": None, "span_days": None, "levels": 0}
     if line is not None:
-        trend = {"level": line.level, "per_day": 24 * line.slope, "span_days": line.span_ms / forecasts.DAY_MS, "levels": line.points}
+        trend = {
+            "level": line.level,
+            "per_day": 24 * line.slope,
+            "span_days": round(line.span_ms / forecasts.DAY_MS, 1),
+            "levels": line.points,
+        }
     own = {"limit": row.id, "tag": tag.name, "unit": tag.unit, "side": row.side, "value": row.value, "severity": row.severity}
     return {**own, "state": found.state, **moments, **trend}

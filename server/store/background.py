@@ -28,6 +28,7 @@ SORTS = {
     "finished_at": BackgroundJob.finished_at,
 }
 OPEN = ("queued", "running")
+LOST_AFTER = timedelta(days=1)  # what is under way for longer has lost its end and holds up no other
 NIGHT_MISSED = timedelta(hours=26)
 NOT_AGAIN = timedelta(hours=20)
 
@@ -59,6 +60,11 @@ def ask_nightly(session: Session, name: str, last: datetime | None, hour: int | 
     if due:
         ask(session, name, {}, SYSTEM, now)
     return due
+
+
+def holds_up(job: BackgroundJob, now: datetime) -> bool:
+    """Whether it is under way, so that nobody need ask again."""
+    return job.state in OPEN and job.created_at > now - LOST_AFTER
 
 
 def get_job(session: Session, job_id: int, user: Person) -> BackgroundJob:

@@ -104,11 +104,11 @@ def ask(session: Session, asset: Asset, user: Person, now: datetime) -> Backgrou
     Where the records hold the same lives as when a model was learned, that model is asked again instead of a new one.
     """
     need(user, "assets.write")
-    assets.lock_asset(session, asset.id)
-    last = newest_job(session, asset)
-    if last is not None and last.state in background.OPEN:
-        return last
     lives, began = records(session, asset)
+    assets.lock_asset(session, min(began))  # one for all machines of its kind: two who ask at once get one job
+    last = newest_job(session, asset)
+    if last is not None and background.holds_up(last, now):
+        return last
     told = [[one.asset, to_ms(one.began), to_ms(one.ended)] for one in lives]
     machines = {str(id_): None if at is None else to_ms(at) for id_, at in began.items()}
     kept = newest_job(session, asset, "done")

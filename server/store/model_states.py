@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from realtime.errors import DecodeError
 from realtime.events import AlertType, Edge, Severity, Signal
 from server.job_table import TRAIN
+from server.models.alerts import AlertRecord
 from server.models.jobs import BackgroundJob
 from server.models.ml import Baseline, MLModelVersion
 from server.models.plant import Asset, Tag
@@ -101,7 +102,15 @@ def bodies(session: Session, rows: Sequence[Asset]) -> list[dict[str, Any]]:
     asset_arg = BackgroundJob.args["asset"].as_integer()
     newest = select(func.max(BackgroundJob.id)).where(BackgroundJob.name == TRAIN, asset_arg.in_(ids)).group_by(asset_arg)
     jobs = {int(job.args["asset"]): job for job in session.scalars(select(BackgroundJob).where(BackgroundJob.id.in_(newest)))}
-    return [_body(row, active.get(row.id), number.get(row.id), marked.get(row.id, (0, 0)), jobs.get(row.id)) for row in rows]
+    damaged = _damaged(session, ids)
+    found = [_body(row, active.get(row.id), number.get(row.id), marked.get(row.id, (0, 0)), jobs.get(row.id)) for row in rows]
+    return [{**body, "judged_by": "rules"} if body["active"] and body["id"] in damaged else body for body in found]
+
+
+def _damaged(session: Session, ids: Sequence[int]) -> set[int | None]:
+    """The assets whose active model cannot be read."""
+    query = select(AlertRecord.asset_id).where(AlertRecord.asset_id.in_(ids), AlertRecord.code == MODEL_DAMAGED)
+    return set(session.scalars(query.where(AlertRecord.resolved_at.is_(None), AlertRecord.condition == "active")))
 
 
 def _counted(ids: Sequence[int]) -> Any:

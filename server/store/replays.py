@@ -36,8 +36,10 @@ def ask(session: Session, asked: Mapping[str, Any], user: Person, now: datetime)
     if not timedelta(0) < end - start <= LONGEST or end > now + timedelta(minutes=1):
         raise Invalid("from", "span", f"before `to`, at most {LONGEST.days} days, and not in the future")
     asset, change = changes_asked.read(session, asked, user)
-    under_way = select(func.count()).where(
-        BackgroundJob.name == REPLAY, BackgroundJob.site_id == asset.site_id, BackgroundJob.state.in_(background.OPEN)
+    under_way = (
+        select(func.count())
+        .where(BackgroundJob.name == REPLAY, BackgroundJob.site_id == asset.site_id, BackgroundJob.state.in_(background.OPEN))
+        .where(BackgroundJob.created_at > now - background.LOST_AFTER)
     )
     if (session.scalar(under_way) or 0) >= OPEN_AT_ONCE:
         raise Conflict("busy", f"{OPEN_AT_ONCE} replays of this site wait or run; ask again when one has ended")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -20,7 +20,6 @@ from server.store.actor import SYSTEM, Person, need, sees_site
 from server.store.page import Page, page_of
 from server.timestamps import rfc3339
 
-LOST_AFTER = timedelta(days=1)  # what is under way for longer has lost its end and holds up no other
 COLUMNS = ("windows", "contamination", "feature_set")  # of ml's description; the rest are metrics
 
 
@@ -45,7 +44,7 @@ def ask(session: Session, asset: Asset, user: Person, now: datetime, basis: str 
     need(user, "assets.write")
     assets.lock_asset(session, asset.id)  # two who ask at once get one version
     last = newest_job(session, asset.id)
-    if last is not None and last.state in background.OPEN and last.created_at > now - LOST_AFTER:
+    if last is not None and background.holds_up(last, now):
         return last
     version = int(last.args["version"]) + 1 if last is not None else 1
     args = {"asset": asset.id, "version": version, **({} if basis is None else {"basis": basis})}

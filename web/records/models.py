@@ -8,6 +8,7 @@ from web.records.spec import Act, Field, Panel, Records
 
 JUDGED_BY = (
     ("version", _("An activated version")),
+    ("rules", _("Rules only: the active version is damaged")),
     ("own", _("The monitor's own model of the confirmed intervals")),
     ("provisional", _("A provisional model: watch list only")),
 )

@@ -174,6 +174,22 @@ def test_a_damaged_model_is_an_alert_until_a_whole_one_is_in_force(services: Ser
     assert alerts(services, plant) == [("data_gap", "model_damaged", False)]
 
 
+def test_an_asset_whose_active_version_is_damaged_is_judged_by_rules_only(
+    client: FlaskClient, services: Services, plant: Plant, bearer: LogIn
+) -> None:
+    def judged_by() -> str:
+        return str(client.get(f"/api/ml/assets/{plant.asset}", headers=bearer("viewer")).json["judged_by"])
+
+    made = {"detector": "residual", "trained_by": "t", "trained_at": services.clock(), "windows": 1, "feature_set": "1", "active": True}
+    with services.database.transaction() as session:
+        session.add(MLModelVersion(asset_id=plant.asset_id, version=3, **made))
+    whole = judged_by()
+
+    tell(services, SignalName.MODEL_STATE, asset=plant.asset_id, version=3, state="damaged", detail="signature does not fit")
+
+    assert (whole, judged_by()) == ("version", "rules")
+
+
 def test_a_model_of_another_library_is_trained_anew_once_and_says_so(
     client: FlaskClient, bearer: LogIn, plant: Plant, services: Services
 ) -> None:

@@ -14,11 +14,12 @@ from realtime.events import Signal, SignalName
 from server.models.alerts import AlertRecord
 from server.models.audit import AuditLog
 from server.models.downtime import Downtime
+from server.models.jobs import BackgroundJob
 from server.models.plant import Asset, AssetClass
 from server.models.work import WorkOrder
 from server.services import Services
 from server.signals import fold_signal
-from server.store import lives
+from server.store import background, lives
 from server.store.actor import SYSTEM
 from server.timestamps import from_ms, to_ms
 from tests.server.api.conftest import LogIn, Plant
@@ -158,3 +159,13 @@ def test_a_refusal_is_told_with_its_reason_and_nobody_else_may_ask(
     assert (found["state"], found["why"], found["lives"]) == ("too_few_lives", "0 of 0 lives have readings", 0)
     assert client.post(path(plant), headers=bearer("technician")).status_code == 403
     assert client.get("/api/assets/B-nowhere/remaining-life", headers=bearer("manager")).status_code == 404
+
+
+@pytest.mark.usefixtures("failures")
+def test_a_learning_that_lost_its_end_holds_up_no_other(client: FlaskClient, services: Services, plant: Plant, bearer: LogIn) -> None:
+    headers = bearer("manager")
+    first = client.post(path(plant), headers=headers).json["id"]
+    with services.database.transaction() as session:
+        session.get_one(BackgroundJob, first).created_at = NOW - background.LOST_AFTER - timedelta(minutes=1)
+
+    assert client.post(path(plant), headers=headers).json["id"] != first

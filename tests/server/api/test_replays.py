@@ -21,7 +21,7 @@ from server.models.tuning import TuningProposal
 from server.models.work import WorkOrder
 from server.services import Services
 from server.signals import fold_signal
-from server.store import snapshot
+from server.store import background, replays, snapshot
 from server.store.limits import COLUMNS
 from server.timestamps import to_ms
 from tests.server.api.conftest import LogIn, Plant
@@ -221,6 +221,18 @@ def test_a_change_of_what_was_replayed_asks_for_a_new_replay(client: FlaskClient
         changed = session.scalars(trail).first()
         assert changed is not None
         assert (published.cusum_h, changed.old, changed.new) == (6, {"cusum_h": None}, {"cusum_h": 6})
+
+
+def test_replays_that_lost_their_end_hold_up_no_other(client: FlaskClient, services: Services, plant: Plant, bearer: LogIn) -> None:
+    headers = bearer("manager")
+    row = limit(client, plant, headers)
+    asked = [ask(client, headers, limit_id=row, value=9.0) for _ in range(replays.OPEN_AT_ONCE + 1)]
+    with services.database.transaction() as session:
+        session.get_one(BackgroundJob, asked[0].json["id"]).created_at = END - background.LOST_AFTER - timedelta(minutes=1)
+
+    asked.append(ask(client, headers, limit_id=row, value=9.0))
+
+    assert [one.status_code for one in asked[-3:]] == [202, 409, 202]
 
 
 def test_a_limit_names_its_tag_and_one_of_another_site_is_not_there(

@@ -243,7 +243,7 @@ def test_another_sites_orders_teach_nothing(database: Database, plant: SmallPlan
         fold(session, finding(plant, **{**DRIFT, "tag": "M2.vibration"}))
         alert = session.scalars(select(AlertRecord).where(AlertRecord.resolved_at.is_(None))).one()
 
-        assert alert.data["diagnosis"]["category"]["text"] == "Only 0 closed orders of class pump to learn from, 5 are needed"
+        assert alert.data["diagnosis"]["category"]["text"] == "No closed order yet of class pump to learn from, 5 are needed"
 
 
 def test_health_names_each_signal_with_its_figures_and_an_instrument_has_its_own(database: Database, plant: SmallPlant) -> None:
