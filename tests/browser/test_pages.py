@@ -228,6 +228,34 @@ def test_an_alarm_is_acknowledged_by_keys_alone(visit: Any, instance: Instance) 
     expect(row).to_contain_text("acknowledged by L. Fontaine", timeout=15_000)
 
 
+def test_a_note_on_the_watch_list_survives_what_happens_meanwhile(visit: Any, instance: Instance) -> None:
+    visitor = visit()
+    instance.raise_alert("FT-301", 60.0, 52.0)
+
+    def one(route: Route) -> None:
+        answer = route.fetch(url=route.request.url.replace("&watch=true", ""))
+        body = answer.json()
+        shares = [{"tag": "M2.current", "share": 0.8}]
+        entry = {**body["items"][0], "id": 10_000, "watch": True, "tag": None, "type": "anomaly", "detector": "cva", "because": shares}
+        route.fulfill(response=answer, json={**body, "items": [entry], "precision": {}})
+
+    visitor.page.route("**/api/alerts?active=true&watch=true*", one)
+    visitor.open("/alarms")
+    visitor.page.get_by_role("tab", name="Watch list").click()
+    row = visitor.page.locator(".alarm-row", has_text="M2.current 80 %")
+    expect(row).to_contain_text("Its signals no longer move together as when healthy (cva) · nobody has judged such a finding yet")
+    row.get_by_role("button", name="Nothing found").click()
+    visitor.page.keyboard.type("looked at")
+    open_before = visitor.page.locator("#count-open").inner_text()
+
+    instance.raise_alert("LT-401", 5.0, 4.0)
+
+    expect(visitor.page.locator("#count-open")).not_to_have_text(open_before, timeout=20_000)
+    visitor.page.keyboard.type(" the coupling")
+    expect(visitor.page.get_by_label("What was looked at?")).to_have_value("looked at the coupling")
+    assert visitor.violations() == []
+
+
 def test_shelving_wants_a_reason_and_is_taken_back(visit: Any, instance: Instance) -> None:
     visitor = visit()
     instance.raise_alert("FT-301", 60.0, 52.0)

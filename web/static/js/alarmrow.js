@@ -3,6 +3,7 @@
 import { post, press } from "./api.js";
 import { figureOf, tagOf, wallOf } from "./figures.js";
 import { chip, severityChip } from "./chips.js";
+import { seenBy, signals, worth } from "./detectors.js";
 import { foldedAdvice } from "./diagnosis.js";
 import { code, fill, h, icon, setText, toast } from "./dom.js";
 import { age, duration, ms, number, time } from "./format.js";
@@ -22,20 +23,6 @@ function button(word, cls, act) {
   const element = /** @type {HTMLButtonElement} */ (h("button", { class: `button ${cls}`, type: "button" }, word));
   element.addEventListener("click", () => press(element, act, toast));
   return element;
-}
-
-/** How often verdicts said that a detector of the watch list was right, by its name. @type {Record<string, any>} */
-let precision = {};
-
-/** @param {Record<string, any>} found */
-export const setPrecision = (found) => { precision = found; };
-
-/** What an entry of the watch list is worth: its detector's record, and how often it came. @param {any} a */
-function worth(a) {
-  const said = precision[a.detector];
-  const record = said ? _("Findings of this kind ({detector}) were right {confirmed} of {n} times ({percent} %)", { detector: a.detector, confirmed: said.confirmed, n: said.verdicts, percent: Math.round(said.precision * 100) }) : _("Nobody has judged a finding of this kind ({detector}) yet", { detector: a.detector });
-  const since = a.data?.first_raised || a.raised_at;
-  return [record, a.occurrences > 1 ? _("came {n} times since {time}", { n: a.occurrences, time: time(since) }) : "", a.provisional ? _("its baseline is not confirmed") : ""].filter(Boolean).join(" · ");
 }
 
 /** @param {any} alert */
@@ -63,7 +50,8 @@ export class AlarmRow {
   /** @param {any} alert */
   update(alert) {
     this.alert = alert;
-    const place = [alert.tag || alert.asset?.code, alert.reason].filter(Boolean).join(" · ");
+    const place = [signals(alert), alert.reason].filter(Boolean).join(" · ");
+    const focused = this.#controls().findIndex((control) => control === document.activeElement);
     this.main.classList.toggle("unseen", !alert.acknowledged && !isShelved(alert) && !alert.resolved_at);
     fill(
       this.main,
@@ -74,7 +62,13 @@ export class AlarmRow {
       h("div", { class: "acts" }, this.#acts()),
       !alert.resolved_at && foldedAdvice(alert),
     );
+    if (focused >= 0) this.#controls()[focused]?.focus({ preventScroll: true }); // a keyboard keeps its place
     this.tick(now());
+  }
+
+  /** @returns {HTMLElement[]} */
+  #controls() {
+    return [...this.main.querySelectorAll("button, a, summary")].filter((one) => one instanceof HTMLElement);
   }
 
   /** Whether other alarms of its machine stand beside it: only then "First out" says something. @param {boolean} grouped */
@@ -97,9 +91,9 @@ export class AlarmRow {
     const a = this.alert;
     if (a.resolved_at) return [a.order && h("a", { class: "button", href: `/orders/${a.order}` }, _("Open order"))];
     if (isShelved(a)) return [rights.includes("alerts.shelve") && button(_("Return now"), "", () => send(a, "unshelve"))];
+    if (a.watch) return this.#watchActs();
     const shelve = h("button", { class: "button calm", type: "button", "aria-expanded": "false" }, _("Shelve"));
     shelve.addEventListener("click", () => this.#toggleShelve(shelve));
-    if (a.watch) return this.#watchActs();
     return [
       rights.includes("alerts.shelve") && !a.suppressed && shelve,
       a.order && a.acknowledged && h("a", { class: "button", href: `/orders/${a.order}` }, _("Open order")),
@@ -108,9 +102,10 @@ export class AlarmRow {
     ];
   }
 
-  /** An entry of the watch list is taken seriously, or was looked at in vain; both are a verdict in the end. */
+  /** An entry of the watch list is taken seriously, also after all, or was looked at in vain; both are a verdict in the end. */
   #watchActs() {
-    if (!rights.includes("alerts.resolve") || this.alert.data?.verdict) return [];
+    if (!rights.includes("alerts.resolve")) return [];
+    if (this.alert.data?.verdict) return [button(_("Make it an alarm"), "", () => send(this.alert, "promote"))];
     const nothing = h("button", { class: "button calm", type: "button", "aria-expanded": "false" }, _("Nothing found"));
     nothing.addEventListener("click", () => this.#toggleDismiss(nothing));
     return [nothing, button(_("Make it an alarm"), "main", () => send(this.alert, "promote"))];
@@ -125,7 +120,7 @@ export class AlarmRow {
     const notes = /** @type {HTMLInputElement} */ (h("input", { class: "input", id: name, maxlength: 500, required: true, autocomplete: "off" }));
     const error = h("p", { class: "error", role: "alert", hidden: true });
     const go = /** @type {HTMLButtonElement} */ (h("button", { class: "button main", type: "submit" }, _("Nothing found")));
-    const form = h("form", { class: "shelve" }, h("div", { class: "field reason" }, h("label", { for: name }, _("What was looked at?")), notes, h("span", { class: "hint" }, _("Counts as a false finding of {detector}.", { detector: this.alert.detector })), error), h("div", { class: "acts" }, h("button", { class: "button calm", type: "button", onclick: () => this.#toggleDismiss(opener) }, _("Cancel")), go));
+    const form = h("form", { class: "shelve" }, h("div", { class: "field reason" }, h("label", { for: name }, _("What was looked at?")), notes, h("span", { class: "hint" }, _("Counts as a false finding: {detector}.", { detector: seenBy(this.alert.detector) })), error), h("div", { class: "acts" }, h("button", { class: "button calm", type: "button", onclick: () => this.#toggleDismiss(opener) }, _("Cancel")), go));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       press(go, () => send(this.alert, "dismiss", { notes: notes.value.trim() }).then(() => { this.form.hidden = true; }), (/** @type {string} */ message) => {
@@ -183,7 +178,7 @@ export class AlarmRow {
     const shown = figureOf(a, nowMs);
     const calm = a.condition === "returned" || isShelved(a);
     this.figure.className = `figure ${calm ? "" : { critical: "crit", warning: "warn" }[/** @type {string} */ (a.severity)] || ""}`;
-    setText(this.figure, `${shown.text} ${shown.unit}`);
+    setText(this.figure, a.tag || a.value !== null ? `${shown.text} ${shown.unit}` : ""); // what a model finds of a machine has no number
     const range = tag && normalRange(tag);
     const wall = a.limit !== null && a.type === "rule_violation" ? wallOf(a, tag) : range ? _("range {low} – {high}", { low: number(range[0], tag?.decimals), high: number(range[1], tag?.decimals) }) : "";
     setText(this.under, [wall, shown.judged && !Number.isNaN(shown.judged.ageMs) ? age(shown.judged.ageMs) : ""].filter(Boolean).join(" · "));

@@ -1,10 +1,11 @@
 // @ts-check
 // The alarms page: groups by asset with the first-out marked, returned and shelved ones visible, the rate at the side.
 import { get, post, press } from "./api.js";
-import { AlarmRow, setPrecision } from "./alarmrow.js";
+import { AlarmRow } from "./alarmrow.js";
 import { showFlood, showFrequent, showRate, showShares } from "./alarmrate.js";
 import { onTheme } from "./canvas.js";
-import { byId, code, empty, fill, h, icon, setText, toast } from "./dom.js";
+import { setPrecision } from "./detectors.js";
+import { byId, code, empty, fill, h, icon, refill, setText, toast } from "./dom.js";
 import { subscribe } from "./live.js";
 import { everyTick, now } from "./now.js";
 import { alerts, isShelved, load, louder, onChange, take } from "./store.js";
@@ -64,12 +65,12 @@ function show() {
   for (const key of Object.keys(TABS)) setText(byId(`count-${key}`), key === "history" ? (history.length ? String(history.length) : "") : String(pool(key).length));
   const shown = tab === "history" ? history : pool(tab);
   if (!shown.length) return fill(list, empty(tab === "open" ? _("Nothing asks for a person.") : tab === "watch" ? _("No model finds anything unusual.") : _("None.")));
-  if (tab === "history") return fill(list, shown.map((alert) => rowOf(alert)));
+  if (tab === "history") return refill(list, shown.map((alert) => rowOf(alert)));
   /** @type {Map<string, any[]>} */
   const groups = new Map();
   for (const alert of shown.sort(louder)) groups.set(groupKey(alert), [...(groups.get(groupKey(alert)) || []), alert]);
   const order = [...groups.entries()].sort(([a], [b]) => rank(a) - rank(b));
-  return fill(list, order.flatMap(([, group]) => [head(group), ...group.map((alert) => rowOf(alert, group.filter((other) => other.asset?.id === alert.asset?.id).length > 1))]));
+  return refill(list, order.flatMap(([, group]) => [head(group), ...group.map((alert) => rowOf(alert, group.filter((other) => other.asset?.id === alert.asset?.id).length > 1))]));
 }
 
 /** @param {string} key */
@@ -121,16 +122,24 @@ function choose(button) {
   }
   list.setAttribute("aria-labelledby", button.id);
   show();
+  if (tab === "watch" || tab === "history") loadPast().catch(() => {}); // no fact tells of what nobody is called for
 }
 
 subscribe({ overview: true });
 onChange((fact) => {
+  if (fact?.name === "alert.resolved") watched = watched.filter((one) => one.id !== fact.id);
   show();
   if (fact?.name === "alert.raised") speak(fact.data);
   if (!fact || fact.name === "alert.raised") loadPast().catch(() => {});
 });
+const LOOK_AGAIN_MS = 30_000; // at the watch list while it is shown
 let ratedAt = 0;
+let lookedAt = now();
 everyTick((at) => {
+  if (tab === "watch" && at - lookedAt > LOOK_AGAIN_MS) {
+    lookedAt = at;
+    loadPast().catch(() => {}); // what is shown stays; the next look asks again
+  }
   if (at - ratedAt > 5000) {
     ratedAt = at;
     showFlood(past, at);

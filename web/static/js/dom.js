@@ -42,6 +42,17 @@ export function fill(element, ...children) {
 }
 
 /**
+ * As `fill`, for children that are elements from before: what had the focus keeps it.
+ * @param {Element | null} element
+ * @param {...(Child | Child[])} children
+ */
+export function refill(element, ...children) {
+  const focused = document.activeElement;
+  fill(element, ...children);
+  if (focused instanceof HTMLElement && focused.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
+}
+
+/**
  * Set text only when it differs: a patch costs less than a rewrite and moves no selection.
  * @param {Node | null | undefined} node
  * @param {string} text
