@@ -10,7 +10,7 @@ run: setup            ## everything on this machine, with the demo plant; Ctrl-C
 	@exec $(PY) run.py
 
 test: setup-test      ## all tests, on services of their own
-	@$(PY) -m pytest -n 3 --dist loadfile
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-external: setup-test  ## the same against TEST_DATABASE_URL, TEST_REDIS_URL, TEST_MQTT_URL; kills and flushes nothing
 	@$(PY) -m tools.external

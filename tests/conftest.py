@@ -41,7 +41,9 @@ from realtime.embedded.mqtt_broker import EmbeddedBroker, find_mosquitto  # noqa
 from realtime.embedded.postgres import EmbeddedPostgres  # noqa: E402
 from realtime.embedded.valkey import EmbeddedValkey  # noqa: E402
 from server.auth import passwords  # noqa: E402
+from server.database import Database  # noqa: E402
 from server.migrate import upgrade  # noqa: E402
+from tests.order import in_order  # noqa: E402
 
 # no test judges speed: a loaded machine must not fail a property
 UNTIMED = hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -142,6 +144,14 @@ def template_database(postgres_server: str) -> Iterator[str]:
 def postgres_url(new_database: Callable[[str | None], str], template_database: str) -> str:
     """A migrated database for this module."""
     return new_database(template_database)
+
+
+@pytest.fixture(scope="module")
+def module_pool(postgres_url: str) -> Iterator[Database]:
+    """A pool on the module's database: connections are opened and statements compiled once a module, not once a test."""
+    database = Database(postgres_url)
+    yield database
+    database.close()
 
 
 @pytest.fixture
@@ -270,10 +280,10 @@ def _has_no_place_here(item: pytest.Item) -> bool:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without Chromium the browser tests are deselected, the last line counts them; `make test-external` runs what asks for a server."""
-    gone = [item for item in items if _has_no_place_here(item)]
+    gone = {item for item in items if _has_no_place_here(item)}
     if gone:
-        config.hook.pytest_deselected(items=gone)
-        items[:] = [item for item in items if item not in set(gone)]
+        config.hook.pytest_deselected(items=list(gone))
+    items[:] = in_order([item for item in items if item not in gone])  # as the workers of `make test` are handed them
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

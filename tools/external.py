@@ -19,7 +19,8 @@ def main() -> None:
     missing = [name for name in NEEDED if not os.environ.get(name)]
     if missing:
         sys.exit(f"sightline: set {', '.join(missing)}; docs/testing.md says how")
-    command = [sys.executable, "-m", "pytest", "-n", "3", "--dist", "loadfile", "-m", "not owns_services and not browser and not peer"]
+    workers = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
+    command = [sys.executable, "-m", "pytest", *workers, "-m", "not owns_services and not browser and not peer"]
     environment = os.environ | {"SIGHTLINE_TEST_EXTERNAL": "1"}
     sys.exit(subprocess.run([*command, *FOLDERS], env=environment, check=False).returncode)
 
