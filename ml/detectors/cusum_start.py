@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtri, stdtr
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from ml.scoring import Flags, Floats, Ints
 
@@ -37,15 +37,19 @@ class SelfStart:
 
     def z(self, s: Ints, x: Floats) -> Floats:
         """float64 (n,) of block means x of slots s; 0 where there is nothing to compare with yet."""
-        n = self.seen[s]
-        spread = np.sqrt(self.m2[s] / np.maximum(n - 1, 1))
-        ready = (n >= LEAST_BLOCKS) & (spread > 1e-9 * np.maximum(np.abs(self.centre[s]), 1e-12))
+        n, spread, ready = self._reference(s)
         t = np.where(ready, (x - self.centre[s]) / np.where(ready, spread, 1.0) * np.sqrt(n / (n + 1)), 0.0)
         side = np.sign(t)
         u = -side * ndtri(np.maximum(stdtr(np.maximum(n - 1, 1), -np.abs(t)), 1e-12))
         phi = np.clip(self.c1[s] / np.where(self.m2[s] > 0, self.m2[s], 1.0), 0.0, MOST_PHI)
         found: Floats = np.clip(u, -MOST_Z, MOST_Z) / np.sqrt((1 + phi) / (1 - phi))
         return np.where(t == 0, 0.0, found)
+
+    def _reference(self, s: Ints) -> tuple[Floats, Floats, Flags]:
+        """(blocks, spread, there is something to compare with), each (n,)."""
+        n = self.seen[s]
+        spread = np.sqrt(self.m2[s] / np.maximum(n - 1, 1))
+        return n, spread, (n >= LEAST_BLOCKS) & (spread > 1e-9 * np.maximum(np.abs(self.centre[s]), 1e-12))
 
     def add(self, s: Ints, x: Floats) -> None:
         """These blocks wait among the newest; the ones that they push out are part of what the next are compared with."""
@@ -56,6 +60,10 @@ class SelfStart:
         self._fold(s[leaves], out[leaves])
 
     def _fold(self, s: Ints, x: Floats) -> None:
+        n, spread, ready = self._reference(s)
+        # a block counts for no more than MOST_Z here too, or one wild reading hides every shift after it (winsorizing: Hawkins, Olwell 1998)
+        most = np.where(ready, -stdtrit(np.maximum(n - 1, 1), ndtr(-MOST_Z)) * np.sqrt(1 + 1 / np.maximum(n, 1)) * spread, np.inf)
+        x = np.clip(x, self.centre[s] - most, self.centre[s] + most)
         self.seen[s] += 1
         old = self.centre[s]
         self.centre[s] += (x - old) / self.seen[s]

@@ -245,6 +245,18 @@ def test_untaught_a_lasting_shift_is_found_provisionally_by_a_monitor_without_an
     assert opened.t <= T0 + 190 * BLOCK_MS
 
 
+@pytest.mark.parametrize("wild", [60.0, 1e3, 1e6, 1e38])
+def test_untaught_one_wild_reading_does_not_hide_a_lasting_shift(wild: float) -> None:
+    rng = np.random.default_rng(3)
+    values = rng.normal(50, 1, (400, 20))
+    values[300:] += 1.5
+    values[30] = wild
+
+    first, _ = blocks_of(values)
+
+    assert (first >= 300).all()
+
+
 def test_what_an_untaught_one_has_seen_survives_a_restart_and_ends_with_the_training() -> None:
     first, one = blocks_of(np.random.default_rng(4).normal(50, 1, (50, 1)))
     other = detector("cusum", snapshot(tag(1, period_s=60.0)))
