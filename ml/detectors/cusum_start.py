@@ -61,7 +61,7 @@ class SelfStart:
 
     def _fold(self, s: Ints, x: Floats) -> None:
         n, spread, ready = self._reference(s)
-        # a block counts for no more than MOST_Z here too, or one wild reading hides every shift after it (winsorizing: Hawkins, Olwell 1998)
+        # no block counts for more than MOST_Z here either, or one wild reading hides every later shift (winsorizing: Hawkins, Olwell 1998)
         most = np.where(ready, -stdtrit(np.maximum(n - 1, 1), ndtr(-MOST_Z)) * np.sqrt(1 + 1 / np.maximum(n, 1)) * spread, np.inf)
         x = np.clip(x, self.centre[s] - most, self.centre[s] + most)
         self.seen[s] += 1
