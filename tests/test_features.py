@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,13 @@ ROWS = (
 )
 
 
+@cache
+def names_in(path: str) -> frozenset[str]:
+    """Functions and classes of a file."""
+    tree = ast.parse((ROOT / path).read_text("utf-8"))
+    return frozenset(node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef))
+
+
 def test_every_row_has_a_line_and_every_line_a_row() -> None:
     assert set(MAP) == ROWS
 
@@ -38,10 +46,7 @@ def test_every_row_has_a_line_and_every_line_a_row() -> None:
 def test_the_named_test_exists(row: str) -> None:
     for proof in MAP[row].split():
         path, _, name = proof.partition("::")
-        functions = {
-            node.name for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8"))) if isinstance(node, ast.FunctionDef | ast.ClassDef)
-        }
-        assert name.split("[")[0] in functions, f"{row}: {proof} is not there"
+        assert name.split("[")[0] in names_in(path), f"{row}: {proof} is not there"
 
 
 def test_the_licence_is_there() -> None:
