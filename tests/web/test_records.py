@@ -10,9 +10,12 @@ import pytest
 from flask import Flask
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
+from ml.detector import DETECTORS
 from server.rules.roles import ALL_RIGHTS
 from tests.web.conftest import LogIn
+from web import assets
 from web.record_pages import plain
+from web.records import alerts
 from web.records.spec import Act, Field, Records
 from web.records.table import RECORDS
 
@@ -164,3 +167,11 @@ def test_a_declaration_keeps_zero_and_leaves_defaults_out() -> None:
         "low": 0,
         "default": 0,
     }
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_a_detector_says_in_words_what_it_sees_beside_an_alert_and_on_the_watch_list(name: str) -> None:
+    script = (assets.FOLDER / "js" / "detectors.js").read_text()
+
+    assert name in {key for key, _ in alerts.DETECTORS}
+    assert f" {name}: () => _(" in script

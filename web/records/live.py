@@ -1,4 +1,4 @@
-"""Plain pages of the live plant: tags with the limits that people edit, and the log of alerts, which is read only here."""
+"""Plain page of the live plant: tags with the limits that people edit."""
 
 from __future__ import annotations
 
@@ -19,23 +19,6 @@ TYPES = (
     ("calibration_overdue", _("Calibration due")),
 )
 
-SUSPECTS = (
-    ("sensor", _("Transmitter suspect")),
-    ("process", _("Process change")),
-    ("connection", _("Connection")),
-    ("unknown", _("Not clear")),
-)
-KINDS = (
-    ("stuck", _("Stuck")),
-    ("spike", _("Spikes")),
-    ("drift_high", _("Drifts up")),
-    ("drift_low", _("Drifts down")),
-    ("noisy", _("Noisy")),
-    ("none", _("None: only the level is wrong")),
-    ("unknown", _("Not known")),
-)
-METHODS = (("rules", _("By rules")), ("learned", _("Learned from closed orders")))
-HELD_BACK = (("maintenance", _("Work on the machine")), ("flood", _("A flood of alarms")))
 SIDES = (
     ("high", _("Above")),
     ("low", _("Below")),
@@ -178,98 +161,4 @@ TAGS = Records(
     note=_("The live values: what each means, its unit and normal range, its limits, and the source it comes from."),
 )
 
-ALERTS = Records(
-    path="alerts",
-    api="/api/alerts",
-    title=_("Alerts"),
-    one=_("Alert"),
-    group="work",
-    read="alerts.read",
-    sorts=("severity", "type", "raised_at", "occurrences"),
-    columns=(
-        Field(name="title", label=_("What")),
-        Field(name="severity", label=_("Severity"), kind="choice", choices=SEVERITIES),
-        Field(name="type", label=_("Kind"), kind="choice", choices=TYPES),
-        Field(name="asset", label=_("Asset"), kind="reference", link="/assets/{asset.code}"),
-        Field(name="raised_at", label=_("Since"), kind="moment"),
-        Field(name="occurrences", label=_("Times"), kind="integer"),
-        Field(name="acknowledged_by", label=_("Acknowledged by")),
-        Field(name="resolved_by", label=_("Resolved by")),
-        Field(name="order", label=_("Order"), kind="code", link="/orders/{order}"),
-    ),
-    filters=(
-        Field(
-            name="active",
-            label=_("Which"),
-            kind="choice",
-            choices=(("true", _("Open")), ("false", _("Resolved")), ("all", _("All"))),
-        ),
-        Field(name="suppressed", label=_("Held back"), kind="choice", choices=(("true", _("By work or a flood")),)),
-        Field(name="asset", label=_("Asset"), kind="reference", source="/api/assets", key="code"),
-    ),
-    searchable=False,
-    creates=False,
-    edits=False,
-    name="title",
-    read_only=(
-        Field(name="reason", label=_("Reason"), kind="long"),
-        Field(name="recommendation", label=_("What to do"), kind="long"),
-        Field(name="diagnosis.suspect", label=_("Sensor or process"), kind="choice", choices=SUSPECTS),
-        Field(name="diagnosis.fault.label", label=_("Fault of the signal"), kind="choice", choices=KINDS),
-        Field(name="diagnosis.fault.method", label=_("How that is known"), kind="choice", choices=METHODS),
-        Field(name="diagnosis.fault.text", label=_("Because"), kind="long"),
-        Field(name="diagnosis.category.label", label=_("Most likely"), none=_("Not known")),
-        Field(name="diagnosis.category.text", label=_("Because"), kind="long"),
-        Field(name="severity", label=_("Severity"), kind="choice", choices=SEVERITIES),
-        Field(name="type", label=_("Kind"), kind="choice", choices=TYPES),
-        Field(name="asset", label=_("Asset"), kind="reference", link="/assets/{asset.code}"),
-        Field(name="tag", label=_("Tag"), kind="code"),
-        Field(name="value", label=_("Value"), kind="number"),
-        Field(name="limit", label=_("Limit"), kind="number"),
-        Field(name="raised_at", label=_("Since"), kind="moment"),
-        Field(name="returned_at", label=_("Returned"), kind="moment"),
-        Field(name="occurrences", label=_("Times"), kind="integer"),
-        Field(name="acknowledged_at", label=_("Acknowledged"), kind="moment"),
-        Field(name="acknowledged_by", label=_("Acknowledged by")),
-        Field(name="shelved_until", label=_("Shelved until"), kind="moment"),
-        Field(name="shelved_reason", label=_("Reason for shelving")),
-        Field(name="suppressed", label=_("Held back"), kind="choice", choices=HELD_BACK),
-        Field(name="resolved_at", label=_("Resolved"), kind="moment"),
-        Field(name="resolved_by", label=_("Resolved by")),
-        Field(name="notes", label=_("Notes"), kind="long"),
-        Field(name="order", label=_("Order"), kind="code", link="/orders/{order}"),
-    ),
-    acts=(
-        Act(
-            label=_("Acknowledge"), path="/api/alerts/{id}/acknowledge", right="alerts.acknowledge", shown_when=("acknowledged", ("false",))
-        ),
-    ),
-    panels=(
-        Panel(
-            title=_("Evidence: sensor or process"),
-            inside="diagnosis.why",
-            columns=(
-                Field(name="text", label=_("What speaks")),
-                Field(name="points", label=_("For the sensor (+), for the process (−)"), kind="integer"),
-            ),
-            none=_("Nothing speaks for either."),
-        ),
-        Panel(
-            title=_("The other signals of the machine"),
-            api="/api/alerts/{id}/diagnosis",
-            inside="signals",
-            columns=(
-                Field(name="tag", label=_("Tag"), kind="code"),
-                Field(name="before", label=_("Hour before"), kind="number"),
-                Field(name="now", label=_("Newest minute"), kind="number"),
-                Field(name="moved", label=_("Moved by spreads"), kind="number"),
-                Field(name="follows", label=_("Follows the signal (r)"), kind="number"),
-            ),
-            none=_("Not measured: a single signal, or too little history."),
-        ),
-    ),
-    extra={"active": "all"},
-    note=_("Everything that was ever wrong, newest first; the alarm page shows what is open now."),
-)
-
-RECORDS = (TAGS, ALERTS)
+RECORDS = (TAGS,)

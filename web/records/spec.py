@@ -15,6 +15,7 @@ Kind = Literal[
     "number",
     "integer",
     "money",  # with the site's currency
+    "measured",  # with the record's own `unit` and `decimals`; shown only
     "date",
     "moment",  # date and time, native datetime-local in forms
     "clock",  # a time of day, "06:00"

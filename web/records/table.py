@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from web.records import (
+    alerts,
     calendars,
     calibration,
     classes,
@@ -43,6 +44,7 @@ RECORDS: tuple[Records, ...] = (
     *tuning.RECORDS,
     *instruments.RECORDS,
     *live.RECORDS,
+    *alerts.RECORDS,
     *models.RECORDS,
     *plant_sources.RECORDS,
     *refused.RECORDS,

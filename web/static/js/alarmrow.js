@@ -178,7 +178,8 @@ export class AlarmRow {
     const shown = figureOf(a, nowMs);
     const calm = a.condition === "returned" || isShelved(a);
     this.figure.className = `figure ${calm ? "" : { critical: "crit", warning: "warn" }[/** @type {string} */ (a.severity)] || ""}`;
-    setText(this.figure, a.tag || a.value !== null ? `${shown.text} ${shown.unit}` : ""); // what a model finds of a machine has no number
+    this.main.classList.toggle("no-figure", !a.tag && a.value === null); // what a model finds of a machine has no number
+    setText(this.figure, `${shown.text} ${shown.unit}`);
     const range = tag && normalRange(tag);
     const wall = a.limit !== null && a.type === "rule_violation" ? wallOf(a, tag) : range ? _("range {low} – {high}", { low: number(range[0], tag?.decimals), high: number(range[1], tag?.decimals) }) : "";
     setText(this.under, [wall, shown.judged && !Number.isNaN(shown.judged.ageMs) ? age(shown.judged.ageMs) : ""].filter(Boolean).join(" · "));

@@ -31,8 +31,10 @@ export function worth(a) {
   return [sentence(seenBy(a.detector)), record, a.occurrences > 1 ? _("came {n} times since {time}", { n: a.occurrences, time: moment(since, now()) }) : "", a.provisional ? _("its baseline is not confirmed") : ""].filter(Boolean).join(" · ");
 }
 
+const LEAST_SHARE = 0.05;
+
 /** Its own signal; of a machine's finding those with the largest shares: "M3.pressure 94 %, M3.current 5 %". @param {any} a */
 export function signals(a) {
-  const shares = (a.because || []).slice(0, 2).map((/** @type {any} */ one) => `${one.tag} ${Math.round(one.share * 100)} %`);
+  const shares = (a.because || []).slice(0, 2).filter((/** @type {any} */ one) => one.share >= LEAST_SHARE).map((/** @type {any} */ one) => `${one.tag} ${Math.round(one.share * 100)} %`);
   return a.tag || (a.type === "anomaly" && shares.length ? shares.join(", ") : a.asset?.code);
 }

@@ -49,6 +49,7 @@ const worded = (value) => sentence(String(value).replaceAll("_", " "));
 const SHOW = {
   number: (field, value) => quantity(figure(field.signless ? Math.abs(value) : value), field.unit),
   integer: (field, value) => whole(field, value),
+  measured: (_field, value, row) => quantity(number(value, row?.decimals), row?.unit),
   money: (_field, value, row) => quantity(number(value, 2), row?.currency || spec.currency),
   date: (_field, value) => day(value),
   moment: (_field, value) => instant(value),
@@ -85,11 +86,11 @@ export function show(field, row, of) {
   const value = at(row, field.name);
   if (value === null || value === undefined || value === "" || (Array.isArray(value) && !value.length)) return field.none || "—";
   if (field.kind === "list") return field.columns && Array.isArray(value) ? table(field.columns, value, { of: row }) : String(value.length);
-  const numeric = ["number", "integer", "money"].includes(field.kind) && typeof value !== "number";
+  const numeric = ["number", "integer", "money", "measured"].includes(field.kind) && typeof value !== "number";
   const what = numeric ? String(value) : (SHOW[field.kind] || ((_f, v) => nameOf(v)))(field, value, row);
   const link = fillPath(field.link, row, of) || (field.kind === "file" && typeof value === "string" ? value : null);
   return link ? h("a", { class: "link", href: link }, what) : what;
 }
 
 /** @param {Field} field */
-export const isNumeric = (field) => ["number", "integer", "money"].includes(field.kind);
+export const isNumeric = (field) => ["number", "integer", "money", "measured"].includes(field.kind);
