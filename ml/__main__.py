@@ -19,11 +19,12 @@ def main() -> int:
     try:
         settings = settings_module.load()
         settings_module.require(settings, "redis_url", "database_url")
+        bus = Bus(connect(str(settings.redis_url)), settings.bus_prefix, settings.bus_max_mb)
+        monitor = Monitor(settings, bus, stop)
     except SettingsError as error:
         logging.getLogger("ml").error("%s", error)  # noqa: TRY400 - the reason is the message
         return 2
-    bus = Bus(connect(str(settings.redis_url)), settings.bus_prefix, settings.bus_max_mb)
-    Monitor(settings, bus, stop).run()
+    monitor.run()
     return 0
 
 

@@ -20,10 +20,10 @@ import orjson
 
 from ml.arrays import State
 from ml.engine import AssetModel, EngineState
-from realtime.errors import SightlineError
+from realtime.errors import SettingsError, SightlineError
 from realtime.settings import Settings
 
-MAC_BYTES = 32
+MAC_BYTES = KEY_BYTES = 32
 KEY_FILE = "ml.key"
 FORMAT = 1
 
@@ -33,14 +33,21 @@ class Damaged(SightlineError):
 
 
 def signing_key(settings: Settings) -> bytes:
-    """From JWT_SECRET where it is set (so that every machine has the same), else from a 0600 file made at first use."""
+    """32 bytes: from JWT_SECRET where it is set (so that every machine has the same), else from a 0600 file made at first use.
+
+    Raises SettingsError where that file is not whole: with an empty key anybody could sign.
+    """
     if settings.jwt_secret:
         return hashlib.sha256(b"sightline ml artefacts " + settings.jwt_secret.encode()).digest()
     path = settings.data_dir / KEY_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        _write_once(path, secrets.token_bytes(32))
-    return path.read_bytes()
+        _write_once(path, secrets.token_bytes(KEY_BYTES))
+    key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        why = f"has {len(key)} bytes, not {KEY_BYTES}: restore it, or delete it and activated models must be trained anew"
+        raise SettingsError(str(path), why)
+    return key
 
 
 def _write_once(path: Path, key: bytes) -> None:

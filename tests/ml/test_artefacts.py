@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml.artefacts import MAC_BYTES, Damaged, seal, seal_model, seal_state, signing_key, unseal, unseal_model, unseal_state
+from ml.artefacts import KEY_FILE, MAC_BYTES, Damaged, seal, seal_model, seal_state, signing_key, unseal, unseal_model, unseal_state
+from realtime.errors import SettingsError
 from tests.ml.plant import T0, batch, engine, history, model, quiet_settings, snapshot, tag, wander
 
 KEY = b"k" * 32
@@ -102,3 +103,11 @@ def test_signing_key_is_made_once_and_private(tmp_path: Path) -> None:
     assert signing_key(settings) == first
     assert (tmp_path / "ml.key").stat().st_mode & 0o777 == 0o600
     assert signing_key(quiet_settings(DATA_DIR=str(tmp_path), JWT_SECRET="s" * 40)) == signing_key(quiet_settings(JWT_SECRET="s" * 40))
+
+
+@pytest.mark.parametrize("left", [b"", b"k" * 31])
+def test_a_key_that_is_not_whole_signs_nothing(tmp_path: Path, left: bytes) -> None:
+    (tmp_path / KEY_FILE).write_bytes(left)
+
+    with pytest.raises(SettingsError, match=f"{len(left)} bytes, not 32"):
+        signing_key(quiet_settings(DATA_DIR=str(tmp_path)))

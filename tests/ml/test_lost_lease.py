@@ -51,6 +51,15 @@ def drained(one: Monitor, bus: Bus) -> bool:
     return f"{one.desks[1].saved_id[0]}-{one.desks[1].saved_id[1]}".encode() == newest
 
 
+def taken_over(settings: Settings, bus: Bus, start: int) -> tuple[Monitor, Monitor]:
+    """One that fell asleep after twenty readings, saved, and another that then took its shards over."""
+    one = awake(settings, bus, "one")
+    feed(bus, [11], lambda i: 50.0, range(20), origin=start)
+    rounds(one, lambda: drained(one, bus), "the state to be saved")
+    falls_asleep(one, bus)
+    return one, awake(settings, bus, "other")
+
+
 def save_at_once(one: Monitor) -> None:
     one._saved = float("-inf")
 
@@ -87,12 +96,8 @@ def test_what_it_had_judged_before_its_leases_ran_out_it_does_not_save(
 
 def test_a_finding_that_another_opened_meanwhile_is_closed_by_the_one_that_comes_back(bus: Bus, settings: Settings) -> None:
     bus.publish_config(PLANT)
-    one = awake(settings, bus, "one")
     start = now_ms() - 120_000
-    feed(bus, [11], lambda i: 50.0, range(20), origin=start)
-    rounds(one, lambda: drained(one, bus), "the state to be saved")
-    falls_asleep(one, bus)
-    other = awake(settings, bus, "other")
+    one, other = taken_over(settings, bus, start)
     feed(bus, [11], lambda i: 90.0, range(20, 40), origin=start)
     rounds(other, lambda: findings(bus, "open") and drained(other, bus), "the finding")
     other._leave()
@@ -105,12 +110,8 @@ def test_a_finding_that_another_opened_meanwhile_is_closed_by_the_one_that_comes
 
 def test_entries_that_another_had_read_and_not_judged_are_judged(bus: Bus, settings: Settings) -> None:
     bus.publish_config(PLANT)
-    one = awake(settings, bus, "one")
     start = now_ms() - 120_000
-    feed(bus, [11], lambda i: 50.0, range(20), origin=start)
-    rounds(one, lambda: drained(one, bus), "the state to be saved")
-    falls_asleep(one, bus)
-    other = awake(settings, bus, "other")
+    one, other = taken_over(settings, bus, start)
     feed(bus, [11], lambda i: 90.0, range(20, 40), origin=start)
     assert other.consumer is not None
     assert other.consumer.read(200, 200)
