@@ -47,7 +47,7 @@ def read(session: Session, asked: Mapping[str, Any], user: Person) -> tuple[Asse
         asset = assets.get_asset(session, str(given.get("asset", "")), user)
         return asset, _detector(given)
     if not {"tag_id", "limit_id"} & given.keys():
-        raise Invalid("tag_id", "required", "name the tag")
+        raise Invalid("tag_id", "required", "name the tag, or the limit that stands")
     tag = limits.get_tag(session, given["tag_id"], user) if "tag_id" in given else limits.tag_of(session, given["limit_id"], user)
     asset = session.get_one(Asset, tag.asset_id)
     if kind == "detector":

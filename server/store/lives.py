@@ -90,6 +90,12 @@ def _planned(session: Session, ids: list[int]) -> Iterator[Renewal]:
             yield Renewal(asset_id, None, completed)
 
 
+def learned_now(session: Session) -> set[int]:
+    """The assets of which a learning is under way."""
+    query = select(BackgroundJob.args["machines"]).where(BackgroundJob.name == LIVES, BackgroundJob.state.in_(background.OPEN))
+    return {int(id_) for machines in session.scalars(query) for id_ in machines}
+
+
 def newest_job(session: Session, asset: Asset, state: str | None = None) -> BackgroundJob | None:
     """The last learning that told, or was asked to tell, of this machine."""
     query = select(BackgroundJob).where(BackgroundJob.name == LIVES, BackgroundJob.args["machines"].has_key(str(asset.id)))
@@ -156,6 +162,8 @@ def body(session: Session, asset: Asset) -> dict[str, Any]:
     row["why"] = job.message if job is not None and job.state == "failed" else ""
     if done is not None:
         row |= _told(done.result, asset)
+    elif job is not None and job.state in background.OPEN:
+        row["state"] = "learning"
     return {"asset": asset.code, "remaining_life": [row], "job": None if job is None else background.body(job)}
 
 

@@ -19,7 +19,7 @@ from server.models.jobs import BackgroundJob
 from server.models.ml import Baseline, MLModelVersion
 from server.models.plant import Asset, Tag
 from server.rules.wording import MODEL_DAMAGED, Subject
-from server.store import background, training
+from server.store import background, lives, training
 from server.store.actor import SYSTEM, Person
 from server.store.baselines import CHECKING
 from server.store.conditions import Condition
@@ -102,9 +102,12 @@ def bodies(session: Session, rows: Sequence[Asset]) -> list[dict[str, Any]]:
     asset_arg = BackgroundJob.args["asset"].as_integer()
     newest = select(func.max(BackgroundJob.id)).where(BackgroundJob.name == TRAIN, asset_arg.in_(ids)).group_by(asset_arg)
     jobs = {int(job.args["asset"]): job for job in session.scalars(select(BackgroundJob).where(BackgroundJob.id.in_(newest)))}
-    damaged = _damaged(session, ids)
     found = [_body(row, active.get(row.id), number.get(row.id), marked.get(row.id, (0, 0)), jobs.get(row.id)) for row in rows]
-    return [{**body, "judged_by": "rules"} if body["active"] and body["id"] in damaged else body for body in found]
+    damaged, learning = _damaged(session, ids), lives.learned_now(session)
+    for body in found:
+        body["judged_by"] = "rules" if body["active"] and body["id"] in damaged else body["judged_by"]
+        body["under_way"] = "yes" if body["id"] in learning else body["under_way"]
+    return found
 
 
 def _damaged(session: Session, ids: Sequence[int]) -> set[int | None]:

@@ -92,7 +92,7 @@ ALERTS = Records(
         Field(name="limit", label=_("Limit"), kind="measured"),
         Field(name="detector", label=_("Found by"), kind="choice", choices=DETECTORS),
         Field(name="watch", label=_("On the watch list"), kind="flag"),
-        Field(name="provisional", label=_("Its baseline is not confirmed"), kind="flag"),
+        Field(name="provisional", label=_("From an unconfirmed baseline"), kind="flag"),
         Field(name="raised_at", label=_("Since"), kind="moment"),
         Field(name="returned_at", label=_("Returned"), kind="moment"),
         Field(name="occurrences", label=_("Times"), kind="integer"),

@@ -26,6 +26,7 @@ LEFT = (
     ("long", _("Longer than anybody can say")),
     ("too_few_lives", _("Too few lives on record: ten are needed")),
     ("not_learned", _("Not learned yet")),
+    ("learning", _("Being learned")),
     ("no_wear", _("Their signals do not show when lives end")),
     ("unlike", _("It is not as those machines were")),
     ("new", _("Too new to say")),

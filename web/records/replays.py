@@ -82,7 +82,7 @@ REPLAYS = Records(
         Field(name="name", label=_("Change")),
         Field(name="kind", label=_("Of a"), kind="choice", choices=KINDS),
         Field(name="verdict", label=_("State"), kind="choice", choices=STANDS),
-        Field(name="message", label=_("Message")),
+        Field(name="message", label=_("Says")),
         Field(name="done", label=_("Done"), kind="integer", unit="%"),
         Field(name="from", label=_("From"), kind="moment"),
         Field(name="to", label=_("To"), kind="moment"),
@@ -100,6 +100,7 @@ REPLAYS = Records(
         Field(name="applied.at", label=_("Put in force"), kind="moment"),
         Field(name="applied.reason", label=_("Reason"), kind="long"),
     ),
+    follows=("verdict", ("queued", "running")),
     panels=(
         _panel("removed", _("Alerts that would not have been"), _("None.")),
         _panel("added", _("Alerts that would have been new"), _("None.")),

@@ -169,3 +169,17 @@ def test_a_learning_that_lost_its_end_holds_up_no_other(client: FlaskClient, ser
         session.get_one(BackgroundJob, first).created_at = NOW - background.LOST_AFTER - timedelta(minutes=1)
 
     assert client.post(path(plant), headers=headers).json["id"] != first
+
+
+@pytest.mark.usefixtures("failures")
+def test_a_learning_under_way_is_shown_so_that_its_page_follows_it(client: FlaskClient, plant: Plant, bearer: LogIn) -> None:
+    headers = bearer("manager")
+
+    def shown() -> tuple[str, str]:
+        (row,) = client.get(path(plant), headers=headers).json["remaining_life"]
+        return row["state"], client.get(f"/api/ml/assets/{plant.asset}-2", headers=headers).json["under_way"]
+
+    before = shown()
+    client.post(path(plant), headers=headers)
+
+    assert (before, shown()) == (("not_learned", "no"), ("learning", "yes"))
