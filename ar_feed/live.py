@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from realtime.events import Quality
-from realtime.snapshot import PACES, Tag
+from realtime.events import PACES, Quality
+from realtime.snapshot import Tag
 
 STALE_PERIODS = 2
 

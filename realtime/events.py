@@ -13,6 +13,9 @@ SHARDS = 8
 
 Edge = Literal["open", "update", "close"]
 BatchKind = Literal["f64", "text", "frame"]
+Side = Literal["high", "low", "rising", "falling"]  # of a limit
+Holds = Literal["running", "stopped", "always", "idle", "starting"]  # in which state of the machine a limit counts
+PACES = frozenset({"rising", "falling"})  # sides of a limit of change: per minute
 
 
 class Quality(IntEnum):

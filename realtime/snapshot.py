@@ -12,10 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from realtime.errors import DecodeError
-
-Holds = Literal["running", "stopped", "always", "idle", "starting"]
-Side = Literal["high", "low", "rising", "falling"]
-PACES = frozenset({"rising", "falling"})  # sides of a limit of change: per minute
+from realtime.events import Holds, Side
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from realtime.snapshot import PACES
+from realtime.events import PACES
 from server import order_bodies as orders_module
 from server.briefs import alert_brief, asset_brief
 from server.models.alerts import AlertRecord

@@ -8,9 +8,9 @@ from ml.arrays import Keyed
 from ml.channels import Channels
 from ml.plain import flags, floats, wholes
 from ml.scoring import IDLE, RUNNING, STARTING, STOPPED, Chunk, Flags, Floats, History, Ints, Learned, Score
-from realtime.events import AlertType, Because
+from realtime.events import PACES, AlertType, Because
 from realtime.settings import Settings
-from realtime.snapshot import PACES, Limit, Tag
+from realtime.snapshot import Limit, Tag
 
 RISES = ("high", "rising")
 NORMAL, RISING, ACTIVE, FALLING = 0, 1, 2, 3

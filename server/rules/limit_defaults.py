@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from realtime.snapshot import PACES, Holds, Side
+from realtime.events import PACES, Holds, Side
 from server.errors import Invalid
 
 SIDES, HOLDS = get_args(Side), get_args(Holds)

@@ -14,7 +14,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, aliased
 
 from realtime import historian
-from realtime.snapshot import PACES
+from realtime.events import PACES
 from server.errors import NotFound
 from server.models.alerts import AlertRecord
 from server.models.calibration import MaintenanceRecord

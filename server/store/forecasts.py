@@ -12,9 +12,9 @@ import numpy.typing as npt
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from realtime.events import PACES
 from realtime.forecasts import HOUR_MS, Forecast, Trendline, clearest, running, trendline
 from realtime.hourly_levels import Levels, hourly_levels
-from realtime.snapshot import PACES
 from server.models.calibration import CalibrationRecord
 from server.models.plant import Asset, Instrument, OperatingPeriod, Tag, TagLimit
 from server.timestamps import to_ms
