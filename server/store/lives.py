@@ -25,6 +25,7 @@ from server.rules.order_types import OrderType
 from server.rules.work_order import OrderState, OrderVerdict
 from server.store import assets, background
 from server.store.actor import SYSTEM, Person, need
+from server.store.usage import USED
 from server.timestamps import from_ms, rfc3339, to_ms
 
 LEAST_LIVES = 10  # ml refuses fewer; told beforehand so that people need not try
@@ -74,7 +75,7 @@ def _failures(session: Session, ids: list[int]) -> Iterator[Renewal]:
 
 
 def _planned(session: Session, ids: list[int]) -> Iterator[Renewal]:
-    """Closed orders of other types that used a part of the machine's own parts list."""
+    """Closed orders of other types that used a part of the machine's own parts list; one that was given back was not used."""
     query = (
         select(WorkOrder.asset_id, WorkOrder.completed_at)
         .join(Asset, Asset.id == WorkOrder.asset_id)
@@ -82,7 +83,9 @@ def _planned(session: Session, ids: list[int]) -> Iterator[Renewal]:
         .join(BomLine, BomLine.part_id == StockMovement.part_id)
         .where(or_(BomLine.asset_id == Asset.id, BomLine.class_id == Asset.class_id))
         .where(WorkOrder.asset_id.in_(ids), WorkOrder.type != str(OrderType.CORRECTIVE), WorkOrder.state.in_(DONE))
-        .where(StockMovement.reason == "issue")
+        .where(StockMovement.reason.in_(USED))
+        .group_by(WorkOrder.id, StockMovement.part_id, BomLine.id)
+        .having(func.sum(StockMovement.quantity) < 0)
         .distinct()
     )
     for asset_id, completed in session.execute(query):

@@ -15,6 +15,7 @@ from server.models.alerts import AlertRecord
 from server.models.audit import AuditLog
 from server.models.downtime import Downtime
 from server.models.jobs import BackgroundJob
+from server.models.parts import BomLine, Part, StockMovement, Store
 from server.models.plant import Asset, AssetClass
 from server.models.work import WorkOrder
 from server.services import Services
@@ -98,6 +99,34 @@ def test_lives_are_confirmed_failures_and_unplanned_stops_and_nothing_else(
     assert own[-1] == (NOW - timedelta(days=79), NOW - timedelta(days=40))
     assert own[0][0].date() == (NOW - timedelta(days=400)).date()
     assert (set(began), began[pump.id]) == (set(failures), NOW - timedelta(days=39))
+
+
+def test_a_planned_order_renews_a_machine_where_it_used_a_part_of_it_and_not_where_the_part_was_given_back(
+    services: Services, plant: Plant, failures: list[int]
+) -> None:
+    days_ago = {"used": 30, "unused": 20}
+
+    with services.database.transaction() as session:
+        pump = session.get_one(Asset, plant.asset_id)
+        part = Part(site_id=plant.site, number=f"P-{plant.asset}", name="Bearing")
+        store = Store(site_id=plant.site, code=f"S-{plant.asset}", name="Store")
+        session.add_all([part, store])
+        session.flush()
+        session.add(BomLine(site_id=plant.site, class_id=pump.class_id, part_id=part.id, quantity=1))
+        stock = {"part_id": part.id, "store_id": store.id, "unit_cost": 1, "by": "t", "at": NOW}
+        session.add(StockMovement(**stock, reason="receipt", quantity=10))
+        session.flush()
+        for name, days in days_ago.items():
+            order = failure(session, pump, NOW - timedelta(days=days + 1), None, "")
+            order.type = "preventive"
+            moves = [("issue", -1), ("return", 1)] if name == "unused" else [("issue", -2), ("return", 1)]
+            for reason, quantity in moves:
+                session.add(StockMovement(**stock, reason=reason, quantity=quantity, order_id=order.id))
+        session.flush()
+
+        _, began = lives.records(session, pump)
+
+    assert began[failures[0]] == NOW - timedelta(days=days_ago["used"])
 
 
 def test_it_is_asked_for_learned_and_told_with_its_band(
