@@ -17,7 +17,7 @@ OF_LIMIT = (
     Field(name="off_delay_s", label=_("Delay before it returns"), kind="number", unit="s", low=0, high=86_400),
 )
 _ASKED = (
-    Field(name="name", label=_("Change")),
+    Field(name="name", label=_("Change"), link="/replays/{id}"),
     Field(name="status", label=_("State"), kind="word"),
 )
 TRY_LIMIT = Act(
