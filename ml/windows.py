@@ -11,6 +11,7 @@ from ml.features import ten_features
 from ml.scoring import Chunk, Floats, Ints
 
 GRACE_MS = 2000  # a window closes so long after its end: what is on the way still belongs to it
+MOST_BEHIND_MS = 300_000  # a device's clock or its buffer; windows wait so long for the readings of all
 MAX_READINGS = 5_000_000  # of one shard and window; more are counted and left out
 
 
@@ -32,15 +33,20 @@ class Windows:
         self.nominal, self.low, self.high = nominal, low, high
         self.start = 0  # of the open window; 0 = none yet
         self.left_out = 0
+        self.behind_ms = 0  # how far the readings of the last window lay behind their receipt; those of the open one: `_behind`
+        self._behind = -1  # none is known yet
         self._parts: list[tuple[Ints, Ints, Floats]] = []
         self._singles = (array("q"), array("q"), array("d"))  # what came one by one: 24 bytes a reading, not one array a column
         self._held = 0
 
     def add(self, chunk: Chunk) -> None:
         """Keep the readings; those of a window that is closed already are left out."""
-        if not self.start and len(chunk):
+        if not len(chunk):
+            return
+        if not self.start:
             # the window in which the monitor woke up is not whole
             self.start = (int(chunk.t.min()) // self.window_ms + 1) * self.window_ms
+        self._behind = max(self._behind, int((chunk.at - chunk.t).max()), 0)
         if self._held + len(chunk) > MAX_READINGS:
             self.left_out += len(chunk)
             return
@@ -59,10 +65,12 @@ class Windows:
         return True
 
     def close(self, now: int) -> Closed | None:
-        """The oldest open window, once `now` (ms UTC, source time) is past its end; None before, and when it was empty."""
+        """The oldest open window, once `now` (ms UTC) is past its end by every device's clock; None before, and when it was empty."""
+        now -= min(max(self.behind_ms, self._behind), MOST_BEHIND_MS)
         if not self.start or now < self.start + self.window_ms + GRACE_MS:
             return None
         end = self.start + self.window_ms
+        self.behind_ms, self._behind = (self._behind if self._behind >= 0 else self.behind_ms), -1
         slots, t, v = self._taken()
         inside, later = (t >= self.start) & (t < end), t >= end
         self._parts, self._held = [(slots[later], t[later], v[later])], int(later.sum())

@@ -23,8 +23,9 @@ class Forest(PerAsset):
     """Good at: combinations that no single rule sees. Bad at: saying why (shares are of squared standardised features), and at
     levels a little beyond the baseline. Advisory only.
 
-    The limit comes from left-out baseline windows, never from contamination. Warm-up: two whole windows. Cost: the readings
-    are kept, about 0.1 us each; one call for all machines of a shard at the window's end. Source: Liu, Ting, Zhou 2008.
+    The limit comes from left-out baseline windows, never from contamination. Warm-up: two whole windows, which wait up to five
+    minutes for devices whose clock lags or that send in bundles. Cost: the readings are kept, about 0.1 us each; one call for all
+    machines of a shard at the window's end. Source: Liu, Ting, Zhou 2008.
     """
 
     name = "forest"

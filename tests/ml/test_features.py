@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -65,3 +67,20 @@ def test_empty_window_is_passed_over() -> None:
     closed = windows.close(start + 513_000)
     assert closed is not None
     assert closed.features[0, 0] == 2.0
+
+
+@pytest.mark.parametrize("behind_ms", [0, 30_000, 90_000, 290_000, -60_000])
+@pytest.mark.parametrize("alone", [False, True], ids=["in-batches", "one-by-one"])
+def test_windows_are_whole_by_the_clock_of_the_device(behind_ms: int, *, alone: bool) -> None:
+    windows = Windows(60.0, np.zeros(1), np.zeros(1), np.ones(1))
+    closed = []
+
+    for i in range(1200):
+        t = T0 + i * 1000 - behind_ms
+        if not alone or not windows.add_one(0, t, 50.0):
+            windows.add(replace(chunk([0], [50.0], t), at=np.array([T0 + i * 1000])))
+        windows.add(chunk([], [], t))  # a batch of other machines
+        closed += [one for one in [windows.close(T0 + i * 1000)] if one is not None]
+
+    assert {one.count.tolist()[0] for one in closed} == {60}
+    assert len(closed) >= 13
