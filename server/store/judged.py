@@ -15,16 +15,12 @@ IS_DISMISSED = AlertRecord.watch & DISMISSED.is_not(None)
 
 
 def verdicts() -> Subquery:
-    """(class_id, site_id, type, verdict), a row a verdict, of assets that have a class."""
-    columns = (Asset.class_id, Asset.site_id, AlertRecord.type)
-    closed = select(*columns, WorkOrder.verdict.label("verdict")).select_from(WorkOrder)
+    """(class_id, site_id, type, detector, at, verdict), a row a verdict; at: when the order was opened or the entry was raised."""
+    columns = (Asset.class_id, Asset.site_id, AlertRecord.type, AlertRecord.detector)
+    closed = select(*columns, WorkOrder.created_at.label("at"), WorkOrder.verdict.label("verdict")).select_from(WorkOrder)
     closed = closed.join(AlertRecord, AlertRecord.id == WorkOrder.alert_id).join(Asset, Asset.id == WorkOrder.asset_id)
-    dismissed = select(*columns, DISMISSED).select_from(AlertRecord).join(Asset, Asset.id == AlertRecord.asset_id)
-    return (
-        closed.where(WorkOrder.verdict.is_not(None), Asset.class_id.is_not(None))
-        .union_all(dismissed.where(IS_DISMISSED, Asset.class_id.is_not(None)))
-        .subquery()
-    )
+    dismissed = select(*columns, AlertRecord.raised_at, DISMISSED).join(Asset, Asset.id == AlertRecord.asset_id)
+    return closed.where(WorkOrder.verdict.is_not(None)).union_all(dismissed.where(IS_DISMISSED)).subquery()
 
 
 def of_class(session: Session, class_id: int | None) -> dict[str, tuple[int, int]]:

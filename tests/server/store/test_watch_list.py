@@ -6,15 +6,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from realtime.events import AlertType
 from server.database import Database
 from server.errors import Conflict, Invalid
+from server.models.alerts import AlertRecord
 from server.models.plant import Asset
 from server.rules.policy import SAME_ENTRY
-from server.store import alerts, judged, watch_list
+from server.store import alerts, judged, verdicts, watch_list
 from tests.server.small_plant import NOW, NOW_MS, SmallPlant, finding
-from tests.server.store.story import alert_of, fact_names, fold
+from tests.server.store.story import alert_of, completed, fact_names, fold, raised_order
 
 RELATION: dict[str, Any] = {"type": AlertType.ANOMALY, "detector": "cva", "code": "relation", "tag": None, "key": "cva:1"}
 DAY_MS = SAME_ENTRY // timedelta(milliseconds=1)
@@ -31,6 +33,22 @@ def test_an_entry_that_is_dismissed_counts_against_its_detector(database: Databa
         assert alert_of(session).resolved_by == plant["benali"].name
         said = watch_list.precision(session, plant.site, NOW + timedelta(hours=1))["cva"]
         assert (said["confirmed"], said["verdicts"], said["precision"]) == (0, 1, 0.0)
+
+
+def test_the_list_says_of_a_detector_what_the_page_of_precision_says(database: Database, plant: SmallPlant) -> None:
+    at = NOW + timedelta(hours=1)
+    with database.transaction() as session:
+        completed(session, plant, raised_order(session, plant))
+        fold(session, finding(plant, **RELATION))
+        entry = session.scalars(select(AlertRecord).where(AlertRecord.watch)).one()
+        alerts.dismiss(session, entry.id, plant["benali"], NOW, "nothing")
+
+        said = watch_list.precision(session, plant.site, at)
+
+        rows, _ = verdicts.figures(session, plant.site, at - watch_list.LOOKED_BACK, at)
+        assert said == {row["name"]: {name: row[name] for name in said["cva"]} for row in rows if row["scope"] == "detector"}
+        assert {name: (one["confirmed"], one["verdicts"]) for name, one in said.items()} == {"limits": (1, 1), "cva": (0, 1)}
+        assert watch_list.precision(session, plant.site, at + watch_list.LOOKED_BACK) == {}
 
 
 def test_an_entry_that_stands_is_dismissed_for_as_long_as_it_stands(database: Database, plant: SmallPlant) -> None:
