@@ -1,5 +1,5 @@
-"""The monitor's CPU at 10,000 tags: a reading that comes alone, a reading in batches, a closed window of the Isolation Forest, each
-against its goal and beside scikit-learn called once a reading in the same run.
+"""The monitor's CPU at 10,000 tags: a reading that comes alone, a reading in batches of 1 to 1,000, a closed window of the Isolation
+Forest, each against its goal and beside scikit-learn called once a reading in the same run.
 
 The goals of a reading are for the detectors that watch single tags and how they go together (`CHEAP`): the engine is the product's
 and asks every detector of the table, but the others have learned nothing. Below, every detector of the table has learned. Novelty
@@ -32,6 +32,7 @@ WHOLE = 60  # seconds: what is done once a window has its share in every figure
 FORESTS = 1_000  # windows scored in one call
 HIGH = Limit(side="high", value=80.0, severity="warning", on_delay_s=3.0)
 CHOSEN = {"NOVELTY": "*"}
+SIZES = (1, 10, 30, 100, 1_000)  # readings a batch; up to `ml.engine.FEW` in plain numbers, from there on in arrays
 SINGLY, BATCHED, WINDOW = 15.0, 1.0, 50.0  # goals, us
 CHEAP = ("range", "stuck", "gap", "limits", "drift", "cusum", "residual", "novelty")  # what the goals of a reading are for
 
@@ -63,17 +64,18 @@ def batches(per_batch: int, second: int, values: Floats) -> Iterator[Batch]:
     """Each tag once, cut into batches of so many readings."""
     row = np.tile(values[second], TAGS // PER_ASSET)
     for at in range(0, TAGS, per_batch):
-        ids = np.arange(at + 1, at + per_batch + 1, dtype=np.uint32)
-        t = np.full(per_batch, T0 + second * 1000, np.int64)
-        quality, seq = np.zeros(per_batch, np.uint8), np.zeros(per_batch, np.uint32)
-        yield Batch(1, int(t[0]), "plant", ids, t, quality, seq, row[at : at + per_batch])
+        n = min(per_batch, TAGS - at)
+        ids = np.arange(at + 1, at + n + 1, dtype=np.uint32)
+        t = np.full(n, T0 + second * 1000, np.int64)
+        quality, seq = np.zeros(n, np.uint8), np.zeros(n, np.uint32)
+        yield Batch(1, int(t[0]), "plant", ids, t, quality, seq, row[at : at + n])
 
 
 class Readings:
     """One engine and its clock. `cost` runs it on by so many seconds."""
 
     def __init__(self, names: Collection[str]) -> None:
-        self.engine, self.second, self.values = plant(TAGS, names), 0, live(WARM_S + 4 * WHOLE)
+        self.engine, self.second, self.values = plant(TAGS, names), 0, live(WARM_S + len(SIZES) * WHOLE)
         self.cost(1_000, WARM_S)
 
     def cost(self, per_batch: int, seconds: int) -> float:
@@ -132,10 +134,8 @@ def main() -> None:
     del cheap
     print(f"all {len(DETECTORS)} detectors ({', '.join(DETECTORS)}):")
     every = Readings(DETECTORS)
-    row("a reading, singly (batches of 1)", None, every.cost(1, WHOLE))
-    row("a reading in batches of 1,000", None, every.cost(1_000, WHOLE))
-    row("a reading in batches of 100", None, every.cost(100, WHOLE // 6))
-    row("a reading in batches of 10", None, every.cost(10, 2))
+    for size in SIZES:
+        row(f"a reading in batches of {size:,}", None, every.cost(size, WHOLE))
     row(f"a window of the forest, {FORESTS:,} in one call", WINDOW, window_cost())
     row(f"scikit-learn: IsolationForest of {TREES} trees, one row a call", None, theirs)
 

@@ -6,7 +6,7 @@ what becomes of scores (severity, findings, life cycle) is `ml.fusion` and `ml.b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -25,7 +25,7 @@ from ml.detectors.residual import Residual
 from ml.detectors.shift import Shift
 from ml.detectors.spike import Spike
 from ml.detectors.stuck import Stuck
-from ml.scoring import Chunk, History, Ints, Learned, Score
+from ml.scoring import Chunk, History, Ints, Learned, Noted, Score
 from realtime.events import AlertType, Because
 from realtime.settings import Settings
 
@@ -97,6 +97,18 @@ class Noting(Protocol):
         """Do what `score` does with a reading of slot s that is not fresh, where that neither begins nor ends nor keeps up an alarm.
 
         False, and nothing changed, where it might: then `score` must judge it. Never asked while a finding stands on the row.
+        """
+        ...
+
+
+@runtime_checkable
+class NotingMachine(Noting, Protocol):
+    """One that judges a machine by all of its tags, and therefore wants all of its readings at once."""
+
+    def note_machine(self, readings: Sequence[Noted]) -> int:
+        """`note` of one machine's readings, at most one a tag, as one `score` of all would; how many it took, from the first on.
+
+        The others `score` must judge, after those. Never asked while one of them is fresh or a finding stands on the machine.
         """
         ...
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import isfinite, nan
+from math import inf, isfinite, nan
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +18,12 @@ from ml.channels import Channels
 from ml.plain import flags, floats, wholes
 from ml.regimes import START_UP_S as START_UP_S  # noqa: PLC0414 - those that replay know it from here
 from ml.regimes import Condition, Regimes, regime, regime_of
-from ml.scoring import RUNNING, STARTING, UNKNOWN, Chunk, Flags, Floats, Ints
+from ml.scoring import RUNNING, STARTING, UNKNOWN, Chunk, Flags, Floats, Ints, Reading, Turn
 from realtime.events import Batch, Quality, Reason
 
 FIRST_READINGS_S = 5.0  # of a tag never seen before: a collector that just connected settles first
 RESTART_PERIODS = 5.0  # an interval longer than this many periods (and 5 s) restarts the windows
-Fields = tuple[int, int, int, float, float, bool, int, bool, int]  # of a `Single`; naming them takes a third of a microsecond
+Arrived = tuple[int, int, float, int, int]  # slot, t, v, quality byte, at: a row of `Arrivals`
 NEVER = np.iinfo(np.int64).min // 2
 
 
@@ -103,8 +104,11 @@ class Gate(Keyed):
         kinds = (np.int64, np.int64, np.float64, np.uint8, np.int64)
         return Arrivals(*(np.concatenate([np.empty(0, kind), *column]).astype(kind) for column, kind in zip(columns, kinds, strict=True)))
 
-    def single(self, batch: Batch) -> Fields | None:
-        """A batch of one ordinary reading, admitted as `rounds` would; None, and nothing changed, where it is something else."""
+    def single(self, batch: Batch) -> tuple[Reading, bool] | None:
+        """A batch of one ordinary reading, admitted as `rounds` would, and whether the detectors may judge it.
+
+        None, and nothing changed, where it is something else.
+        """
         if batch.flags or batch.kind != "f64" or batch.quality.item(0):
             return None
         slot, t, v = self.channels.slot_of.get(batch.ids.item(0)), batch.t.item(0), batch.numbers().item(0)
@@ -112,17 +116,69 @@ class Gate(Keyed):
             return None
         asset, since = self._asset[slot], t - self._good_t[slot]
         fresh = self._restart[slot] or since > self._restart_ms[slot]
+        self._last_t[slot] = t
+        self._restart[slot] = self._lost[slot] = False
+        judged = self._taken_in(slot, t, v)
+        running = self._regime(asset, t) if self.any_runs_by_bit else RUNNING
+        return (slot, t, v, 0.0 if fresh else since / 1000, fresh, asset, running, batch.received_ms), judged
+
+    def listed(self, batches: Sequence[Batch]) -> list[Arrived]:
+        """The same as `arrivals`, reading by reading."""
+        found: list[Arrived] = []
+        for batch in batches:
+            if batch.flags:
+                self.drops["replayed"] += len(batch)
+                continue
+            slots = [self.channels.slot_of.get(number, -1) for number in batch.ids.tolist()]
+            self.drops["unknown_tag"] += slots.count(-1)
+            values = batch.numbers().tolist() if batch.kind == "f64" else [0.0] * len(batch)
+            columns, at = (slots, batch.t.tolist(), values, batch.quality.tolist()), batch.received_ms
+            found += [(s, t, v, q, at) for s, t, v, q in zip(*columns, strict=True) if s >= 0]
+        return found
+
+    def turns(self, arrived: list[Arrived]) -> Iterator[Turn]:
+        """The same as `rounds`, reading by reading."""
+        if len({one[0] for one in arrived}) == len(arrived):
+            yield self._turn(arrived)
+            return
+        ranks: list[list[Arrived]] = []
+        seen: dict[int, int] = {}
+        for one in sorted(arrived, key=itemgetter(0, 1)):
+            rank = seen[one[0]] = seen.get(one[0], -1) + 1
+            if rank == len(ranks):
+                ranks.append([])
+            ranks[rank].append(one)
+        for each in ranks:
+            yield self._turn(each)
+
+    def _turn(self, arrived: list[Arrived]) -> Turn:
+        """`_admit` of one round."""
+        turn = Turn([], [], [])
+        for slot, t, v, q, at in arrived:
+            if t <= self._last_t[slot]:
+                self.drops["out_of_order"] += 1
+                continue
+            good, lost, value = (True, False, v) if not q and isfinite(v) else _seen_odd(v, q)
+            self._last_t[slot], self._lost[slot] = t, lost
+            since = t - self._good_t[slot]
+            fresh = not good or self._restart[slot] or since > self._restart_ms[slot]
+            one = (slot, t, value, 0.0 if fresh else since / 1000, fresh, self._asset[slot], RUNNING, at)
+            (turn.lost if lost else turn.heard).append(one)
+            self._restart[slot] = not good
+            if good and self._taken_in(slot, t, value):
+                turn.scored.append(one)
+        if self.any_runs_by_bit:
+            turn.scored = [(s, t, v, dt, fresh, g, self._regime(g, t), at) for s, t, v, dt, fresh, g, _, at in turn.scored]
+        return turn
+
+    def _taken_in(self, slot: int, t: int, v: float) -> bool:
+        """A good reading; whether the detectors may judge it."""
+        self._good_t[slot] = t
         if self._born[slot] == NEVER:
             self._born[slot] = t
-        self._last_t[slot] = self._good_t[slot] = t
-        self._restart[slot] = self._lost[slot] = False
-        running = RUNNING
-        if self.any_runs_by_bit:
-            if self._value[slot] != v:
-                self._changed_t[slot], self._value[slot] = t, v
-            running = self._regime(asset, t)
-        judged = self._analogue[slot] and t - self._born[slot] >= FIRST_READINGS_S * 1000
-        return slot, asset, t, v, 0.0 if fresh else since / 1000, fresh, running, judged, batch.received_ms
+        if self.any_runs_by_bit and self._value[slot] != v:
+            self._changed_t[slot], self._value[slot] = t, v
+        return self._analogue[slot] and t - self._born[slot] >= FIRST_READINGS_S * 1000
 
     def _regime(self, asset: int, t: int) -> int:
         """The same as `running` of one."""
@@ -222,3 +278,11 @@ class Gate(Keyed):
     def pause(self, slots: Ints) -> None:
         """The windows of these tags restart with their next reading."""
         self.restart[slots] = True
+
+
+def _seen_odd(v: float, q: int) -> tuple[bool, bool, float]:
+    """good, lost and value of a sample that is no number or not of good quality, as `_admit` has them."""
+    quality, reason = q & 3, q >> 2
+    if quality == Quality.BAD and reason == Reason.RANGE:
+        return True, False, -inf if v < 0 else inf
+    return quality == Quality.GOOD and isfinite(v), quality == Quality.BAD and reason == Reason.COMM, v

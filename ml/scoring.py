@@ -5,8 +5,9 @@ Nothing here decides anything.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,11 @@ Flags = npt.NDArray[np.bool_]
 
 # What a detector learned of one asset: arrays by name; one row per tag of the history unless the detector says otherwise.
 Learned = dict[str, npt.NDArray[Any]]
+
+# One ordinary reading as `Noting` takes it: slot, t in ms UTC, value, seconds since the former good one.
+Noted = tuple[int, int, float, float]
+# One reading with everything about it: the same, then fresh, the row of its asset, running and at, as in `Chunk`.
+Reading = tuple[int, int, float, float, bool, int, int, int]
 
 # What a machine does; what holds "while running" holds in RUNNING alone.
 RUNNING, STOPPED, UNKNOWN, IDLE, STARTING = 1, 0, -1, 2, 3
@@ -51,33 +57,25 @@ class Chunk:
         return Chunk(self.slots[keep], self.t[keep], self.v[keep], self.dt[keep], self.fresh[keep], self.running[keep], self.at[keep])
 
 
-class Single(NamedTuple):
-    """One ordinary reading: good, a number, of a known tag, newer than the last. What its fields mean: `Chunk`.
+def chunk_of(readings: Sequence[Reading]) -> Chunk:
+    """The same as arrays."""
+    slots, t, v, dt, fresh, _, running, at = zip(*readings, strict=True)
+    return Chunk(np.array(slots), np.array(t), np.array(v), np.array(dt), np.array(fresh), np.array(running, np.int8), np.array(at))
 
-    judged: the detectors may judge it; else only a gap is none.
-    """
 
-    slot: int
-    asset: int
-    t: int
-    v: float
-    dt: float
-    fresh: bool
-    running: int
-    judged: bool
-    at: int
+def rows_of(chunk: Chunk, asset: Ints) -> list[Reading]:
+    """The inverse; asset int64 (n_slots,) the row of each tag's asset."""
+    columns = (chunk.slots, chunk.t, chunk.v, chunk.dt, chunk.fresh, asset[chunk.slots], chunk.running, chunk.at)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
 
-    def chunk(self) -> Chunk:
-        """The same as arrays of one."""
-        return Chunk(
-            np.array([self.slot]),
-            np.array([self.t]),
-            np.array([self.v]),
-            np.array([self.dt]),
-            np.array([self.fresh]),
-            np.array([self.running], np.int8),
-            np.array([self.at]),
-        )
+
+@dataclass(slots=True)
+class Turn:
+    """A `Round` of few readings, as rows."""
+
+    heard: list[Reading]
+    scored: list[Reading]
+    lost: list[Reading]
 
 
 @dataclass(frozen=True, slots=True)

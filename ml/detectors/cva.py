@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ml.arrays import State
@@ -9,7 +11,7 @@ from ml.channels import Channels
 from ml.detectors.cva_fit import CARRY, LAMBDA, PAST, expected, learn_cva
 from ml.per_asset import PerAsset
 from ml.plain import flags, floats, wholes
-from ml.scoring import Chunk, Flags, Floats, History, Ints, Learned, Score, undecided
+from ml.scoring import Chunk, Flags, Floats, History, Ints, Learned, Noted, Score, undecided
 from realtime.events import AlertType, Because
 from realtime.settings import Settings
 
@@ -94,6 +96,19 @@ class Cva(PerAsset):
         super().adopt(state)
         unset = np.isnan(self.energies)
         self.energies[unset] = fresh[unset]
+
+    def note_machine(self, readings: Sequence[Noted]) -> int:
+        """Readings of one row, as far as `note` takes them; none where they are of several."""
+        s, t, _, _ = readings[0]
+        length = self._row_ms[self._asset[s]]
+        row = t // length
+        for _, t, _, _ in readings:
+            if t // length != row:
+                return 0
+        for i, one in enumerate(readings):
+            if not self.note(*one):
+                return i
+        return len(readings)
 
     def note(self, s: int, t: int, v: float, dt: float) -> bool:
         """A reading that ends no row: see `Noting`."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ml.channels import Channels
 from ml.detectors.residual_fit import GAIN, HOLD, LAGS, SMOOTHED
 from ml.per_asset import PerAsset
 from ml.plain import flags, floats, wholes
-from ml.scoring import Flags, Floats, Ints
+from ml.scoring import Flags, Floats, Ints, Noted
 
 CEILING = 4.0  # limits: a single residual counts for no more, so that an alarm ends soon after its cause
 QUIET = 0.5  # of the limit: an alarm began when it was left
@@ -51,6 +53,19 @@ class AtRest(PerAsset):
         self._open, self._number, self._done, self._filled = wholes(self.open), wholes(self.number), flags(self.done), wholes(self.filled)
         self._alarm, self._rise_t, self._beyond = flags(self.alarm), wholes(self.rise_t), wholes(self.beyond)
         self._machines: dict[int, tuple[list[int], Ints, Floats]] = {}  # slots, the same padded, weights; forgotten by `load`
+
+    def note_machine(self, readings: Sequence[Noted]) -> int:
+        """Readings of one step, as far as `note` takes them; none where they are of several, or one replaces a former of its tag."""
+        s, t, _, _ = readings[0]
+        length = self._step_ms[self._asset[s]]
+        step = t // length
+        for s, t, _, _ in readings:
+            if t // length != step or self._at[s] == step:
+                return 0
+        for i, one in enumerate(readings):
+            if not self.note(*one):
+                return i
+        return len(readings)
 
     def note(self, s: int, t: int, v: float, dt: float) -> bool:
         """A reading that is neither late nor begins a step before the former is whole: see `Noting`."""

@@ -1,22 +1,25 @@
-"""A reading that comes alone is judged in plain numbers: the findings and the state are those of the same reading in arrays."""
+"""Few readings are judged in plain numbers: the findings, their order and the state are those of the same readings in arrays."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
+from itertools import groupby
 
 import numpy as np
 import pytest
 
+from ml import singly
 from ml.detector import DETECTORS, Noting
 from ml.engine import AssetModel, Engine
-from ml.scoring import Single
-from realtime.events import Batch, Finding
+from realtime.events import Batch, Finding, Quality, Reason, quality_byte
 from realtime.snapshot import Limit, Snapshot, Tag
 from tests.ml.plant import BAD_COMM, T0, batch, engine, history, model, snapshot, tag, wander
 
 BASELINE_S, LIVE_S = 2400, 400
 WIDE, NARROW = range(11, 17), range(21, 23)  # tags of two machines; the second runs by a bit
-RUNS = 29
+RUNS, STATUS = 29, 28
 ENVIRONMENT = {"NOVELTY": "*", "AGGREGATION_WINDOW_SECONDS": "10"}
 HIGH = Limit(side="high", value=56.0, severity="warning", on_delay_s=3.0, off_delay_s=5.0, deadband=1.0)
 
@@ -24,7 +27,7 @@ HIGH = Limit(side="high", value=56.0, severity="warning", on_delay_s=3.0, off_de
 def plant() -> Snapshot:
     tags: list[Tag] = [tag(i, range_low=0.0, range_high=100.0, limits=[HIGH] if i % 2 else []) for i in WIDE]
     tags += [tag(i, asset=2) for i in NARROW]
-    return snapshot(*tags, tag(RUNS, asset=2, kind="bool", role="running"))
+    return snapshot(*tags, tag(RUNS, asset=2, kind="bool", role="running"), tag(STATUS, asset=2, kind="text"))
 
 
 @cache
@@ -41,7 +44,7 @@ def models() -> tuple[AssetModel, ...]:
 def judged(*, in_arrays: bool = False) -> Engine:
     one = engine(plant(), *models(), **ENVIRONMENT)
     if in_arrays:
-        one.singly.process = lambda _: None  # type: ignore[method-assign]
+        one.few = 0
     return one
 
 
@@ -77,44 +80,117 @@ def readings(fault: str) -> list[Batch]:
     return made
 
 
-def run(one: Engine, stream: list[Batch]) -> list[Finding]:
+def run(one: Engine, stream: Sequence[Sequence[Batch]]) -> list[Finding]:
+    """What one process after another finds; each element is what was read at once."""
     found: list[Finding] = []
     last = 0
     for each in stream:
-        found += one.process([each])
-        now = int(each.t[0])
+        found += one.process(each)
+        now = int(each[0].t[0])
         if now // 1000 > last:
             last = now // 1000
             found += one.tick(now + 2500)
     return found
 
 
+def assert_same(plain: Engine, arrays: Engine) -> None:
+    mine, theirs = plain.export(), arrays.export()
+    assert mine.book == theirs.book
+    assert (plain.readings, plain.gate.drops) == (arrays.readings, arrays.gate.drops)
+    for name, state in theirs.parts.items():
+        for kind in ("arrays", "group_arrays"):
+            for key, array in getattr(state, kind).items():
+                # a product of matrices of several rows rounds otherwise than one of one row
+                close = {"rtol": 1e-9, "atol": 1e-9} if array.dtype.kind == "f" else {"rtol": 0, "atol": 0}
+                np.testing.assert_allclose(getattr(mine.parts[name], kind)[key], array, err_msg=f"{name}.{key}", **close)
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_comes_alone_is_judged_as_in_arrays(fault: str) -> None:
-    stream = readings(fault)
+    stream = [[each] for each in readings(fault)]
     plain, arrays = judged(), judged(in_arrays=True)
 
     found, expected = run(plain, stream), run(arrays, stream)
 
     assert found == expected
     assert found
-    mine, theirs = plain.export(), arrays.export()
-    assert mine.book == theirs.book
-    for name, state in theirs.parts.items():
-        for kind in ("arrays", "group_arrays"):
-            for key, array in getattr(state, kind).items():
-                assert np.array_equal(getattr(mine.parts[name], kind)[key], array, equal_nan=True), f"{name}.{key}"
+    assert_same(plain, arrays)
 
 
-def test_a_healthy_reading_that_comes_alone_needs_no_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
-    in_arrays: list[Single] = []
-    made = Single.chunk
-    monkeypatch.setattr(Single, "chunk", lambda one: in_arrays.append(one) or made(one))
+def joined(batches: Sequence[Batch]) -> Batch:
+    columns = {name: np.concatenate([getattr(each, name) for each in batches]) for name in ("ids", "t", "quality", "seq", "values")}
+    return replace(batches[0], **columns)
+
+
+def odd(rng: np.random.Generator, t: int) -> Batch:
+    """What comes between ordinary readings: text, an unknown tag, no number, a sample beyond range, an uncertain or an old one."""
+    number = int(rng.choice([*WIDE, *NARROW]))
+    return [
+        replace(batch([STATUS], [0.0], t), kind="text", values=["on"]),
+        batch([999], [1.0], t),
+        batch([number], [np.nan], t),
+        batch([number], [np.nan], t, quality=quality_byte(Quality.BAD, Reason.RANGE)),
+        batch([number], [50.0], t, quality=quality_byte(Quality.UNCERTAIN, Reason.NONE)),
+        batch([number], [50.0], t - 86_400_000, flags=frozenset({"replay"})),
+    ][int(rng.integers(6))]
+
+
+def at_once(fault: str, most: int, rng: np.random.Generator) -> list[list[Batch]]:
+    """The same readings as the bus brings them: 2 to `most` a batch, often at one time, now and then a tag twice or several batches."""
+    singles = readings(fault)
+    made: list[list[Batch]] = []
+    while singles:
+        n = int(rng.integers(2, most + 1))
+        taken, singles = singles[:n], singles[n:]
+        if rng.random() < 0.5:
+            taken = [replace(each, t=taken[0].t, received_ms=taken[0].received_ms) for each in taken]
+        if rng.random() < 0.1:
+            again = taken[int(rng.integers(len(taken)))]
+            taken.append(replace(again, t=again.t + int(rng.integers(-1, 2)) * 40))
+        cut = int(rng.integers(1, len(taken))) if rng.random() < 0.3 and len(taken) > 1 else len(taken)
+        read = [joined(part) for part in (taken[:cut], taken[cut:]) if part]
+        made.append([*read, odd(rng, int(taken[-1].t[0]) + 1)] if rng.random() < 0.03 else read)
+    return made
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("most", [2, 5, 9, 40])
+def test_a_small_batch_is_judged_as_in_arrays(fault: str, most: int) -> None:
+    stream = at_once(fault, most, np.random.default_rng(most))
+    plain, arrays = judged(), judged(in_arrays=True)
+    plain.few = 10 * most
+
+    found, expected = run(plain, stream), run(arrays, stream)
+
+    assert found == expected
+    assert found
+    assert_same(plain, arrays)
+
+
+def test_many_readings_of_few_tags_are_few_at_a_time() -> None:
+    stream = readings("step")
+    read = [[joined([each for each in stream[at : at + 200] if each.ids[0] in WIDE])] for at in range(0, len(stream), 200)]
+    plain, arrays = judged(), judged(in_arrays=True)
+
+    found, expected = run(plain, read), run(arrays, read)
+
+    assert len(WIDE) <= plain.few < 150
+    assert found == expected
+    assert found
+    assert_same(plain, arrays)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_healthy_readings_need_no_arrays(monkeypatch: pytest.MonkeyPatch, whole: bool) -> None:
+    in_arrays: list[int] = []
+    made = singly.chunk_of
+    monkeypatch.setattr(singly, "chunk_of", lambda some: in_arrays.append(len(some)) or made(some))
     one, stream = judged(), readings("none")[:2000]
-    run(one, stream)
+    seconds = [list(group) for _, group in groupby(stream, key=lambda each: int(each.t[0]) // 1000)]
+    run(one, [[joined(group)] for group in seconds] if whole else [[each] for each in stream])
 
     # what was late, followed a silence, or ended a row of CVA
-    assert len(in_arrays) < 0.15 * len(stream)
+    assert sum(in_arrays) < 0.05 * len(stream) * len(DETECTORS)
 
 
 def test_every_detector_of_the_table_takes_a_single_reading_or_is_told_of_it_by_a_timer() -> None:
