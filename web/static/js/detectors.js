@@ -26,7 +26,7 @@ export const setPrecision = (found) => { precision = found; };
 /** What an entry of the watch list is worth: its detector's record, and how often it came. @param {any} a */
 export function worth(a) {
   const said = precision[a.detector];
-  const record = said ? _("such findings were right {confirmed} of {n} times ({percent} %)", { confirmed: said.confirmed, n: said.verdicts, percent: Math.round(said.precision * 100) }) : _("nobody has judged such a finding yet");
+  const record = said ? _("{confirmed} of {n} such findings were right ({percent} %)", { confirmed: said.confirmed, n: said.verdicts, percent: Math.round(said.precision * 100) }) : _("nobody has judged such a finding yet");
   const since = a.data?.first_raised || a.raised_at;
   return [sentence(seenBy(a.detector)), record, a.occurrences > 1 ? _("came {n} times since {time}", { n: a.occurrences, time: moment(since, now()) }) : "", a.provisional ? _("its baseline is not confirmed") : ""].filter(Boolean).join(" · ");
 }
