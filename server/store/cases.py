@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ScalarSelect, select
 from sqlalchemy.orm import Session, aliased
 
 from server.models.alerts import AlertRecord
@@ -53,20 +53,24 @@ def features_of(type_: str, code: str | None, tag: str | None, measured: Mapping
     return found | {name: str(measured[name]) for name in MEASURED if measured.get(name)}
 
 
+def newest_visit() -> ScalarSelect[int]:
+    """Id of the newest intervention of the order that the query is about: what it says of the fault counts."""
+    visit = select(Intervention.id).where(Intervention.order_id == WorkOrder.id, Intervention.deleted_at.is_(None))
+    return visit.order_by(Intervention.id.desc()).limit(1).correlate(WorkOrder).scalar_subquery()
+
+
 def past_of_class(session: Session, asset: Asset) -> list[Past]:
     """The newest closed alert-born orders with a verdict on assets of this class and site; empty where it has no class."""
     if asset.class_id is None:
         return []
     category, what = aliased(FaultTerm), aliased(FaultTerm)
-    visit = select(Intervention.id).where(Intervention.order_id == WorkOrder.id, Intervention.deleted_at.is_(None))
-    newest = visit.order_by(Intervention.id.desc()).limit(1).correlate(WorkOrder).scalar_subquery()
     said = AlertRecord.data["diagnosis"]["features"]
     query = (
         select(AlertRecord.type, AlertRecord.code, AlertRecord.tag, said, WorkOrder.verdict, category.code, what.code)
         .select_from(WorkOrder)
         .join(AlertRecord, AlertRecord.id == WorkOrder.alert_id)
         .join(Asset, Asset.id == WorkOrder.asset_id)
-        .outerjoin(Intervention, Intervention.id == newest)
+        .outerjoin(Intervention, Intervention.id == newest_visit())
         .outerjoin(category, category.id == Intervention.category_id)
         .outerjoin(what, what.id == Intervention.what_id)
         .where(Asset.class_id == asset.class_id, WorkOrder.site_id == asset.site_id)

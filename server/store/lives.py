@@ -15,6 +15,7 @@ from server import audit
 from server.job_table import LIVES
 from server.models.alerts import AlertRecord
 from server.models.downtime import Downtime
+from server.models.interventions import FaultTerm, Intervention
 from server.models.jobs import BackgroundJob
 from server.models.parts import BomLine, StockMovement
 from server.models.plant import Asset
@@ -25,6 +26,8 @@ from server.rules.order_types import OrderType
 from server.rules.work_order import OrderState, OrderVerdict
 from server.store import assets, background
 from server.store.actor import SYSTEM, Person, need
+from server.store.cases import newest_visit
+from server.store.diagnoses import INSTRUMENT
 from server.store.usage import USED
 from server.timestamps import from_ms, rfc3339, to_ms
 
@@ -50,7 +53,10 @@ def records(session: Session, asset: Asset) -> tuple[list[WholeLife], dict[int, 
 
 
 def _failures(session: Session, ids: list[int]) -> Iterator[Renewal]:
-    """Closed corrective orders: of an alert that was confirmed, or tied to a standstill that nobody had planned."""
+    """Closed corrective orders: of an alert that was confirmed, or tied to a standstill that nobody had planned.
+
+    Not where the technician found the instrument itself at fault.
+    """
     stood = (
         select(Downtime.work_order_id, func.min(Downtime.started_at).label("since"))
         .where(Downtime.asset_id.in_(ids), Downtime.deleted_at.is_(None), Downtime.category == str(Category.UNPLANNED))
@@ -61,6 +67,9 @@ def _failures(session: Session, ids: list[int]) -> Iterator[Renewal]:
         select(WorkOrder.asset_id, AlertRecord.raised_at, stood.c.since, WorkOrder.completed_at)
         .outerjoin(AlertRecord, AlertRecord.id == WorkOrder.alert_id)
         .outerjoin(stood, stood.c.work_order_id == WorkOrder.id)
+        .outerjoin(Intervention, Intervention.id == newest_visit())
+        .outerjoin(FaultTerm, FaultTerm.id == Intervention.category_id)
+        .where(FaultTerm.code.is_distinct_from(INSTRUMENT))
         .where(WorkOrder.asset_id.in_(ids), WorkOrder.type == str(OrderType.CORRECTIVE), WorkOrder.state.in_(DONE))
         .where(
             WorkOrder.completed_at.is_not(None),

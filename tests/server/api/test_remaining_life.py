@@ -14,8 +14,10 @@ from realtime.events import Signal, SignalName
 from server.models.alerts import AlertRecord
 from server.models.audit import AuditLog
 from server.models.downtime import Downtime
+from server.models.interventions import FaultTerm, Intervention
 from server.models.jobs import BackgroundJob
 from server.models.parts import BomLine, Part, StockMovement, Store
+from server.models.people import User
 from server.models.plant import Asset, AssetClass
 from server.models.work import WorkOrder
 from server.services import Services
@@ -99,6 +101,28 @@ def test_lives_are_confirmed_failures_and_unplanned_stops_and_nothing_else(
     assert own[-1] == (NOW - timedelta(days=79), NOW - timedelta(days=40))
     assert own[0][0].date() == (NOW - timedelta(days=400)).date()
     assert (set(began), began[pump.id]) == (set(failures), NOW - timedelta(days=39))
+
+
+def test_a_drift_that_was_the_instruments_own_ends_no_life(services: Services, plant: Plant, failures: list[int]) -> None:
+    with services.database.transaction() as session:
+        pump = session.get_one(Asset, plant.asset_id)
+        before, _ = lives.records(session, pump)
+        term = session.scalars(select(FaultTerm).where(FaultTerm.site_id == plant.site, FaultTerm.code == "instrument")).first()
+        term = term or FaultTerm(site_id=plant.site, level="category", code="instrument", label="Instrumentation")
+        order = failure(session, pump, NOW - timedelta(days=30))
+        session.add(term)
+        session.flush()
+        times = dict.fromkeys(("received_at", "created_at", "changed_at"), NOW)
+        who = session.scalars(select(User.id).where(User.site_id == plant.site)).first()
+        visit = Intervention(number=f"I-{plant.asset}", site_id=plant.site, order_id=order.id, asset_id=pump.id, technician_id=who, **times)
+        visit.technician, visit.category_id = "t", term.id
+        session.add(visit)
+        session.flush()
+
+        after, began = lives.records(session, pump)
+
+    assert after == before
+    assert began[failures[0]] == NOW - timedelta(days=79)
 
 
 def test_a_planned_order_renews_a_machine_where_it_used_a_part_of_it_and_not_where_the_part_was_given_back(
