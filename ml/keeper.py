@@ -153,6 +153,11 @@ class Keeper(threading.Thread):
         except TooLittle as error:
             log.debug("asset %d: %s", asset_id, error)
             return
+        except (ArithmeticError, ValueError) as error:
+            # what numpy and scikit-learn make of a history with a 1e200 in it; the other assets wait for this thread too
+            log.error("asset %d cannot be learned (%s): look for impossible readings in its baseline", asset_id, error)  # noqa: TRY400 - no trace helps
+            wish.due = time.monotonic() + RELEARN_CAP_S
+            return
         with self._lock:
             self._ready.append(model)
             if self._whole.get(asset_id) != version:
