@@ -33,7 +33,7 @@ from realtime.historian import Connection
 from realtime.settings import Settings
 from realtime.snapshot import Asset, Baseline, Snapshot, Tag
 
-LEARNING = 2  # grows when a detector is new or learns otherwise
+LEARNING = 3  # grows when a detector is new or learns otherwise
 # What learned: another library, feature set or way of learning asks for a new model (S2-44).
 LEARNER = f"{FEATURE_SET}, learning {LEARNING}, scikit-learn {version_of('scikit-learn')}, numpy {version_of('numpy')}"
 STEPS = 3 + FOLDS  # of a training: read, learn, learn without each part, judge

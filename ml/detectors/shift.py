@@ -19,8 +19,8 @@ class Shift(AtRest):
     """Good at: a bias, a wrong gain or a ramp on a tag whose level always comes back, however noisy its readings. Bad at: tags that
     wander by themselves (their limits are wide), and it says that a level moved, not that it is elsewhere: drift and CUSUM do.
 
-    Means of 30 s against the 60 s before, and of 60 s against the 240 s before (longer for slow tags), every 10 s; in alarm
-    beyond a limit from the baseline (`shift_fit`) until below 0.7 of it, five minutes after a step at the latest. The way
+    Means of 30 s against the 60 s before, and of 60 s against the 360 s before (longer for slow tags), every 10 s; in alarm
+    beyond a limit from the baseline (`shift_fit`) until below 0.7 of it, seven minutes after a step at the latest. The way
     back to where the machine's tags stood before its last alarm is none. One row a machine, which names the tag that went furthest.
     Warm-up: 90 s; about 0.1 us a reading. Source: finite moving averages, Basseville and Nikiforov 1993, 2.1.
     """
@@ -51,9 +51,11 @@ class Shift(AtRest):
 
     def adopt(self, state: State) -> None:
         """Take over what is still here; a tag calibrated meanwhile starts anew."""
-        now = self.calibrated_t.copy()
+        now, cells = self.calibrated_t.copy(), state.arrays.get("cells")
         super().adopt(state)
-        self._restart(np.flatnonzero(self.calibrated_t != now))
+        # the cells of a monitor with other scales were not taken over
+        kept = cells is not None and cells.shape[1:] == self.cells.shape[1:]
+        self._restart(np.flatnonzero(self.calibrated_t != now) if kept else np.arange(len(now)))
         self.calibrated_t = now
 
     def learn(self, history: History) -> Learned:
@@ -63,8 +65,8 @@ class Shift(AtRest):
     def load(self, slots: Ints, learned: Learned) -> None:
         """Tags with a limit are judged from now on."""
         here = slots >= 0
-        if "limit" in learned:
-            self.limit[slots[here]] = learned["limit"][here]
+        if "limits" in learned:  # `limit` was of other scales
+            self.limit[slots[here]] = learned["limits"][here]
         self.judged[:] = np.isfinite(self.limit).any(axis=1)
         self.known[:] = False
         self.known[self.channels.asset[self.judged]] = True

@@ -17,12 +17,13 @@ HALF = RING // 2 + 1
 RETURNED = 3  # readings back at the former level that confirm a spike
 FURTHER = 2  # readings as far away, on the same side, that may come meanwhile; one more and it was a step
 HOLD_S = 20.0
+BEYOND, UNEVEN = 4.0, 5.5  # root mean squares of the healthy distances; with a greatest one of UNEVEN, twice that is asked for
 
 
 class Spike(PerTag):
     """Good at: single wild readings, also many of them. Bad at: steps and broad noise (left to drift and noise).
 
-    A candidate lies further from the median of the last 7 sound readings than twice what any healthy reading did, and comes
+    A candidate lies much further from the median of the last 7 sound readings than any healthy reading did (`learn`), and comes
     out of quiet; it counts once three of the next readings are close to that median again and none lies between, as noise
     would. Warm-up 7 readings; about 0.3 us a reading. `suspect` bool (n_slots,): the last reading was withheld as a candidate,
     so its value is no food for others.
@@ -52,7 +53,8 @@ class Spike(PerTag):
         self._learned = flags(self.learned)
 
     def learn(self, history: History) -> Learned:
-        """reach = twice the greatest healthy distance from the running median; quiet = healthy mean step, widest window."""
+        """reach = greatest healthy distance from the running median and as much again, less where such distances are all of a kind;
+        quiet = healthy mean step, widest window."""
         reach, quiet = np.full(len(history.tags), np.nan), np.full(len(history.tags), np.nan)
         for i, (tag, series) in enumerate(zip(history.tags, history.series, strict=True)):
             if len(series.v) < MIN_LEARN or np.ptp(series.v) == 0:
@@ -61,7 +63,8 @@ class Spike(PerTag):
             if followed.sum() < MIN_LEARN - RING:
                 continue
             windows = np.lib.stride_tricks.sliding_window_view(series.v, RING)[:-1][followed]
-            reach[i] = 2 * np.abs(series.v[RING:][followed] - np.median(windows, axis=1)).max() + 1e-9
+            away = np.abs(series.v[RING:][followed] - np.median(windows, axis=1))
+            reach[i] = _reach(away) + 1e-9
             quiet[i] = 1.3 * np.abs(np.diff(windows, axis=1)).mean(axis=1).max() + 1e-9
         return {"reach": reach, "quiet": quiet}
 
@@ -157,3 +160,9 @@ class Spike(PerTag):
         active = self.active[s]
         value = np.where(active, np.maximum(self.last_peak[s], 1.0), np.minimum(distance, 0.99))
         return self.tag_score(chunk, value, active, np.zeros(len(s), np.int64), self.onset[s])
+
+
+def _reach(away: Floats) -> float:
+    """greatest + min(greatest, max(4 rms, greatest^2 / (5.5 rms))): one healthy distance far from the others may come again, larger."""
+    greatest, rms = float(away.max()), float(np.sqrt(np.mean(away**2)))
+    return greatest + min(greatest, max(BEYOND * rms, greatest**2 / (UNEVEN * rms))) if rms > 0 else 0.0

@@ -42,7 +42,7 @@ def test_another_assets_or_versions_bytes_are_refused(about: tuple[int, int]) ->
     ("detector", "changed"),
     [
         ("residual", {"weights": np.zeros((6, 2))}),
-        ("shift", {"limit": np.ones((2, 3))}),
+        ("shift", {"limits": np.ones((2, 3))}),
         ("stuck", {"longest_s": np.ones(3)}),
         ("residual", {"step_ms": np.zeros(0, np.int64)}),
     ],

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ml.detectors.shift import Shift
-from ml.detectors.shift_fit import SCALES, learn_shift
+from ml.detectors.shift_fit import DEVIATIONS, MARGIN, SCALES, learn_shift
 from ml.engine import Engine
 from ml.scoring import Score
 from realtime.snapshot import Snapshot
@@ -69,7 +69,7 @@ def test_alarm_ends_with_the_windows_and_the_way_back_is_none() -> None:
     in_alarm = [int(s.t[0] - T0) // 1000 for s in scores if s.active[0]]
 
     assert len(edges(scores)) == 1
-    assert 600 < min(in_alarm) < max(in_alarm) <= 600 + 310
+    assert 600 < min(in_alarm) < max(in_alarm) <= 600 + 430
 
 
 def test_machine_whose_tags_move_together_raises_one_alarm_that_names_the_furthest() -> None:
@@ -89,16 +89,54 @@ def test_level_that_wanders_gets_wider_limits_for_the_same_contrasts() -> None:
     away = 50.0 + np.cumsum(np.random.default_rng(2).normal(0, 0.02, BASELINE_S))[:, None]
 
     def in_deviations(values: np.ndarray) -> float:
-        limit = learn_shift(history(PAIR[:1], values))["limit"][0, 1]
+        limit = learn_shift(history(PAIR[:1], values))["limits"][0, 1]
         means = values[: BASELINE_S // 60 * 60, 0].reshape(-1, 60).mean(axis=1)
         return float(limit / np.diff(means).std())
 
     assert in_deviations(away) > 2 * in_deviations(around)
 
 
+def test_steady_trend_of_a_warm_up_is_no_wander() -> None:
+    level, climbing = noisy(BASELINE_S), noisy(BASELINE_S)
+    climbing[:, 1] += 0.002 * np.arange(BASELINE_S)
+    flat, trend = (learn_shift(history(PAIR, values))["limits"][1] for values in (level, climbing))
+
+    contrast = 0.002 * np.array([late + early for late, early in SCALES]) / 2 * 10  # how far the trend goes between two means
+    assert (trend < flat + 2 * MARGIN * contrast).all()
+
+
+def test_readings_that_spread_over_their_steps_are_as_fine_as_their_means() -> None:
+    spread, live = (np.round(values / 1.2) * 1.2 for values in (noisy(BASELINE_S), faulted("bias")))
+    flicker = 1.2 * (noisy(BASELINE_S) > 50)
+
+    assert [slot for _, slot, _ in edges(fed(made(spread), live))] == [1]
+    assert (learn_shift(history(PAIR, flicker))["limits"] >= DEVIATIONS * 1.2 / np.sqrt(12)).all()
+
+
+def test_a_model_and_a_state_of_other_scales_are_left_alone() -> None:
+    one, live = made(), noisy(900, seed=6)
+    fed(one, live)
+    state = one.export()
+    state.arrays["cells"] = state.arrays["cells"][:, :30]
+    after = made()
+    after.adopt(state)
+
+    assert edges(fed(after, noisy(900, seed=8), start=900)) == []
+    empty = detector("shift", snapshot(*PAIR))
+    empty.load(np.arange(2), {"limit": np.ones((2, len(SCALES)))})
+    assert empty.score(chunk([0], [50.0], T0)) is None
+
+
+def test_long_contrasts_are_learned_from_enough_of_them_only() -> None:
+    limit = learn_shift(history(PAIR, noisy(1200)))["limits"]
+
+    assert np.isfinite(limit[:, :-1]).all()
+    assert np.isnan(limit[:, -1]).all()
+
+
 @pytest.mark.parametrize("values", [noisy(1100), np.full((3600, 2), 50.0)])
 def test_a_short_or_unmoved_baseline_learns_nothing(values: np.ndarray) -> None:
-    limit = learn_shift(history(PAIR, values))["limit"]
+    limit = learn_shift(history(PAIR, values))["limits"]
 
     assert limit.shape == (2, len(SCALES))
     assert np.isnan(limit).all()
