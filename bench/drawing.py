@@ -1,7 +1,8 @@
-"""A few lines of SVG: panels of lanes over one time axis, with alarms shaded and named. No library, no script, light paper of its own."""
+"""A few lines of SVG: panels of lanes with scales over one time axis, alarms shaded and named. No library, no script, own light paper."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
@@ -10,8 +11,10 @@ import numpy as np
 
 from ml.scoring import Floats
 
-WIDTH, LEFT, RIGHT = 560, 10, 550
-LANE, STRIP, HEAD, FOOT, GAP = 76, 16, 30, 20, 8  # a strip of each lane is kept for its label
+WIDTH, MARGIN, LEFT, RIGHT = 560, 10, 72, 550  # between margin and left stand the scales
+LANE, STRIP, HEAD, FOOT, GAP = 82, 20, 30, 20, 8  # a strip of each lane is kept for its label
+MOST_TICKS = 4
+TICK_ROOM = 11  # pixels that a number needs above and below it
 POINTS = 180  # a curve is drawn as so many strokes from its least to its greatest value
 INK, SIGNAL, LIMIT, ALARM, PALE = "#1c1c1c", "#0b5394", "#8a4b00", "#c4320a", "#6b6b6b"
 STYLES = {
@@ -33,13 +36,14 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One vertical scale, from low to high where given; limits: (value, what it is called)."""
+    """One vertical scale, from low to high where given; limits: (value, what it is called). unit: None = no numbers."""
 
     label: str
     curves: tuple[Curve, ...]
     limits: tuple[tuple[float, str], ...] = ()
     low: float | None = None
     high: float | None = None
+    unit: str | None = None
 
     def span(self) -> tuple[float, float]:
         """What is drawn: everything, with a little room."""
@@ -48,6 +52,18 @@ class Lane:
         high = float(np.nanmax(every)) if self.high is None else self.high
         room = 0.08 * (high - low) or 1.0
         return low - (room if self.low is None else 0.0), high + (room if self.high is None else 0.0)
+
+    def ticks(self) -> tuple[float, ...]:
+        """Round numbers within the span, two to MOST_TICKS of them: the finest steps of 1, 2, 2.5, 5 that are not more."""
+        if self.unit is None:
+            return ()
+        low, high = self.span()
+        power = 10.0 ** math.floor(math.log10((high - low) / 10))
+        for step in (power * part for part in (1, 2, 2.5, 5, 10, 20, 25, 50)):
+            first, last = math.ceil(low / step), math.floor(high / step)
+            if last - first < MOST_TICKS:
+                break
+        return tuple(step * k for k in range(first, last + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +102,7 @@ def drawn(title: str, panels: Sequence[Panel]) -> str:
 
 def _panel(panel: Panel, top: int) -> list[str]:
     first, last = top + HEAD, top + HEAD + len(panel.lanes) * LANE
-    parts = [f'<text x="{LEFT}" y="{top + 16}"><tspan font-weight="bold">{panel.kind}:</tspan> {escape(panel.heading)}</text>']
+    parts = [f'<text x="{MARGIN}" y="{top + 16}"><tspan font-weight="bold">{panel.kind}:</tspan> {escape(panel.heading)}</text>']
     for start, end in panel.alarms:
         a, b = _x(panel, start), max(_x(panel, end), _x(panel, start) + 3)
         parts.append(f'<rect x="{a}" y="{first}" width="{b - a}" height="{last - first}" fill="{ALARM}" fill-opacity=".17"/>')
@@ -105,14 +121,24 @@ def _panel(panel: Panel, top: int) -> list[str]:
 def _lane(panel: Panel, lane: Lane, top: int) -> list[str]:
     low, high = lane.span()
     parts = [f'<rect x="{LEFT}" y="{top}" width="{RIGHT - LEFT}" height="{LANE}" fill="none" stroke="#dcdcdc"/>']
-    for value, name in lane.limits:
-        y = _y(value, low, high, top)
+    limits = [(_y(value, low, high, top), name) for value, name in lane.limits]
+    for y, name in limits:
         parts.append(f'<path d="M{LEFT} {y}H{RIGHT}" stroke="{LIMIT}" stroke-dasharray="7 4"/>')
-        parts.append(_text(RIGHT - 4, y - 4, name, LIMIT))
+        parts.append(_tick(y, name, LIMIT))
+    for value in lane.ticks():
+        y = _y(value, low, high, top)
+        if all(abs(y - limit) >= TICK_ROOM for limit, _ in limits):
+            parts.append(_tick(y, f"{value:g} {lane.unit}", INK))
     for curve in lane.curves:
         parts.append(f'<path d="{_path(panel, curve, low, high, top)}" fill="none" {STYLES[curve.style]} stroke-linejoin="round"/>')
     parts.append(_text(LEFT + 4, top + 13, lane.label, INK))
     return parts
+
+
+def _tick(y: int, text: str, fill: str) -> str:
+    """A number of the scale, beside where it stands."""
+    place = f'x="{LEFT - 7}" y="{y + 3}" text-anchor="end" font-size="10"'
+    return f'<path d="M{LEFT - 4} {y}h4" stroke="{fill}"/><text {place} fill="{fill}">{escape(text)}</text>'
 
 
 def _text(x: int, y: int, text: str, fill: str, *, bold: bool = False, room: int = 0) -> str:

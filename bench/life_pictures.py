@@ -15,7 +15,10 @@ from tests.ml.plant import T0
 
 HOURS, AHEAD, LIMIT = 240, 200, 20.0
 SLOPE, FASTER = 0.045, 0.15  # per hour
+DAYS = 30  # both pictures of a time to a limit, so that their bands can be compared
 EVERY = 4  # cycles between two looks at a life
+BREAKS = 0.4  # of the life that wear would have given it
+VIBRATION = (-0.5, 2.5)  # mm/s: one scale for both, or noise alone would look like wear
 
 
 def levels(slope: float, faster: float = 0.0) -> Floats:
@@ -40,11 +43,13 @@ def _ahead(kind: str, heading: str, level: Floats) -> Panel:
     now, days = float(HOURS - 1), np.arange(len(level)) / 24
     reached = int(np.argmax(level >= LIMIT)) + 1
     curves = [Curve(days[:HOURS], level[:HOURS]), Curve(days[HOURS:reached], level[HOURS:reached], "truth")]
+    curves.append(Curve(np.array([0.0, now]) / 24, np.array([line.level - now * line.slope, line.level]), "score"))
     for when, style in ((found.earliest, "band"), (found.expected, "score"), (found.latest, "band")):
         if when is not None:
             curves.append(Curve(np.array([now, (when - T0) / HOUR_MS]) / 24, np.array([line.level, LIMIT]), style))
-    lane = Lane("pressure loss, mbar; grey: what came; dotted: 90 % band", tuple(curves), ((LIMIT, "limit"),))
-    return Panel(kind, heading, (lane,), (HOURS + AHEAD) / 24, "days", (now / 24, "now"))
+    label = "pressure loss (dashed grey: what came; dotted: 90 % band)"
+    lane = Lane(label, tuple(curves), ((LIMIT, "limit 20"),), low=0.0, high=LIMIT + 2, unit="mbar")
+    return Panel(kind, heading, (lane,), float(DAYS), "days", (now / 24, "now"))
 
 
 def time_to_limit() -> str:
@@ -55,13 +60,13 @@ def time_to_limit() -> str:
 
 
 def lives(number: int, seed: int, *, worn: bool = True) -> list[Floats]:
-    """Machines that wear, each at its own pace, until they fail; not worn: the last one breaks in the middle of its life."""
+    """Machines that wear, each at its own pace, until they fail; not worn: each breaks before wear shows."""
     rng, made = np.random.default_rng(seed), []
     for _ in range(number):
         cycles = int(rng.integers(140, 260))
         wear, noise, own = (np.arange(cycles) / cycles) ** 3, rng.normal(0, 0.1, (cycles, 3)), rng.normal(0, 0.2, 2)
         made.append(np.stack([own[0] + 2 * wear + noise[:, 0], own[1] - 3 * wear + noise[:, 1], noise[:, 2]], axis=1))
-    return made if worn else [one[: round(0.6 * len(one))] for one in made]
+    return made if worn else [one[: round(BREAKS * len(one))] for one in made]
 
 
 @cache
@@ -84,8 +89,10 @@ def _life(kind: str, heading: str, life: Floats, mark: str) -> Panel:
         (Curve(at, truth, "truth"), Curve(at, said[:, 1], "band"), Curve(at, said[:, 2], "band"), Curve(at, said[:, 0])),
         low=0.0,
         high=160.0,
+        unit="",
     )
-    signal = Lane("vibration, mm/s", (Curve(np.arange(len(life), dtype=float), life[:, 0]),))
+    low, high = VIBRATION
+    signal = Lane("vibration, mm/s", (Curve(np.arange(len(life), dtype=float), life[:, 0]),), low=low, high=high, unit="mm/s")
     return Panel(kind, heading, (signal, lane), float(len(life) + 20), "cycles", (float(len(life) - 1), mark))
 
 

@@ -85,7 +85,8 @@ def panel(name: str, story: int) -> Panel:
     per, unit = next((per, unit) for per, unit in ((3600, "h"), (60, "min"), (1, "s")) if seconds >= 2 * per)
     x = np.arange(len(scene.live)) * scene.tags[0].period_s / per
     lanes = [
-        Lane(label, (Curve(x, scene.live[:, column]),), scene.limits if k == 0 else ()) for k, (column, label) in enumerate(scene.shown)
+        Lane(label, (Curve(x, scene.live[:, column]),), scene.limits if k == 0 else (), unit=label.rpartition(", ")[2])
+        for k, (column, label) in enumerate(scene.shown)
     ]
     ratio = np.minimum(found.ratio, MOST)
     lanes.append(Lane(f"{name}: score", (Curve(x, ratio, "score"),), ((1.0, "limit"),), low=0.0, high=max(1.3, float(ratio.max()))))

@@ -133,7 +133,12 @@ THREE = (tag(1), tag(2), tag(3))
 
 def limited(one: Scene) -> Scene:
     """With its limit drawn in."""
-    return replace(one, limits=((55.0, "high limit"),))
+    return replace(one, limits=((55.0, "limit 55"),))
+
+
+def ranged(one: Scene) -> Scene:
+    """With what its sensor can measure drawn in."""
+    return replace(one, limits=((0.0, "0 bar"), (100.0, "100 bar")))
 
 
 def beside(one: Scene, *labels: str) -> Scene:
@@ -219,8 +224,8 @@ def swing_for_half_a_minute(live: Floats, i: Floats) -> None:
 
 SCENES: dict[str, tuple[Scene, Scene]] = {
     "range": (
-        quick("a wire breaks; told with the first reading", wire_breaks, alarms=True, tags=RANGED),
-        quick("20 bar too little is still within 0 to 100 bar", reads_too_little, alarms=False, tags=RANGED),
+        ranged(quick("a wire breaks; told with the first reading", wire_breaks, alarms=True, tags=RANGED)),
+        ranged(quick("20 bar too little is still within 0 to 100 bar", reads_too_little, alarms=False, tags=RANGED)),
     ),
     "spike": (
         quick("single wild readings: a loose contact", spikes, alarms=True),

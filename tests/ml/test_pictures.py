@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from bench import life_pictures, pictures
+from bench.drawing import MOST_TICKS, Lane
 from bench.scenes import SCENES
 from ml.detector import DETECTORS
 
@@ -40,6 +41,28 @@ def test_time_to_limit_holds_what_goes_on_and_misses_what_goes_faster() -> None:
         assert found.latest is not None
         reached = life_pictures.T0 + int((level >= life_pictures.LIMIT).argmax()) * life_pictures.HOUR_MS
         assert (found.earliest <= reached <= found.latest) == holds
+        assert found.latest < life_pictures.T0 + life_pictures.DAYS * 24 * life_pictures.HOUR_MS  # all of the band is in the picture
+
+
+@pytest.mark.parametrize("low", [-0.013, 0.0, 49.3])
+@pytest.mark.parametrize("span", [0.00071, 0.9, 1.0, 2.7, 48.0, 99_000.0])
+def test_a_scale_has_two_to_four_round_numbers_within_what_is_drawn(low: float, span: float) -> None:
+    ticks = Lane("", (), low=low, high=low + span, unit="bar").ticks()
+
+    assert 2 <= len(ticks) <= MOST_TICKS
+    assert low - 1e-9 <= ticks[0] < ticks[-1] <= low + span + 1e-9
+
+
+def test_wear_and_no_wear_stand_on_one_scale() -> None:
+    numbers = re.findall(r">([\d.]+ mm/s)<", life_pictures.remaining_life())
+
+    assert numbers == ["0 mm/s", "1 mm/s", "2 mm/s"] * 2
+
+
+def test_a_shift_within_the_range_is_seen_against_the_whole_range() -> None:
+    svg = pictures.of_detector("range")
+
+    assert svg.count(">0 bar<") == svg.count(">50 bar<") == svg.count(">100 bar<") == 2
 
 
 def test_the_command_draws_all_of_them_small_and_well_formed(tmp_path: Path) -> None:
