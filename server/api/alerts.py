@@ -17,7 +17,7 @@ from server.api.times import Instant
 from server.auth.guard import current_user, right
 from server.models.alerts import AlertRecord
 from server.services import services
-from server.store import alerts, watch_list
+from server.store import alerts, storm, watch_list
 from server.store.actor import Person
 
 blueprint = resource("alerts", "What is wrong, and who knows")
@@ -42,8 +42,12 @@ class Resolution(ma.Schema):
 
 
 class Alerts(Collection):
-    """`precision` with `watch=true` only: how often verdicts of the last 90 days said that a detector was right, by its name."""
+    """`precision` with `watch=true` only: how often verdicts of the last 90 days said that a detector was right, by its name.
 
+    `flood` with `suppressed=true` only: whether a flood is on now.
+    """
+
+    flood = ma.fields.Boolean()
     precision = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.Nested(Body))
 
 
@@ -71,15 +75,21 @@ def _changed(change: Callable[[Session, Person, datetime], AlertRecord]) -> Resp
 @blueprint.response(200, Alerts)
 @right("alerts.read")
 def list_alerts(query: dict[str, Any]) -> Response:
-    """Alerts of the caller's site, newest first; the watch list with the precision of its detectors (`precision`, by detector)."""
+    """Alerts of the caller's site, newest first; the watch list with `precision` by detector, what is held back with `flood`."""
     site = current_user().site_id
     wanted = {name: query[name] for name in ("asset", "sort", "limit", "offset")}
     which: alerts.Which = "suppressed" if query["suppressed"] else "watch" if query["watch"] else "announced"
     active = {"true": True, "false": False, "all": None}[query["active"]]
     with services().database.transaction() as session:
         page = alerts.list_alerts(session, site=site, active=active, which=which, **wanted)
-        said = {"precision": watch_list.precision(session, site, services().clock())} if which == "watch" else {}
+        said = _said(session, site, which)
         return jsonify({**collection(bodies.alert_bodies(session, page.items), page.total, query), **said})
+
+
+def _said(session: Session, site: int | None, which: alerts.Which) -> dict[str, Any]:
+    if which == "watch":
+        return {"precision": watch_list.precision(session, site, services().clock())}
+    return {"flood": storm.is_on_for(session, site, services().clock())} if which == "suppressed" else {}
 
 
 @blueprint.route("/alerts/<id:alert_id>")

@@ -13,7 +13,7 @@ from datetime import timedelta
 from enum import StrEnum
 from math import inf
 
-from realtime.events import AlertType
+from realtime.events import AlertType, Severity
 
 PRECISION_WANTED = 0.5
 VERDICTS_WANTED = 10
@@ -65,6 +65,13 @@ def route(evidence: Evidence) -> Route:
     if evidence.type is AlertType.ANOMALY:
         return Route.ORDER if evidence.promoted or precision_shown(evidence) else Route.WATCH
     return Route.ALERT
+
+
+def waits_in_a_flood(type_: AlertType, severity: Severity, route_: Route) -> bool:
+    """Whether a flood holds it back: never what is critical, a lost source, a machine's fault or a confirmed limit that was crossed."""
+    if severity is Severity.CRITICAL or type_ in {AlertType.SOURCE_LOST, AlertType.MACHINE_FAULT}:
+        return False
+    return type_ is not AlertType.RULE_VIOLATION or route_ is not Route.ORDER
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,26 +111,38 @@ def test_labels_of_limits_stand_apart(visit: Any) -> None:
         assert places[-1] <= 300
 
 
-def test_a_flood_of_alarms_is_announced_and_one_alone_is_no_first_out(visit: Any) -> None:
+def test_a_flood_of_alarms_is_announced_and_one_alone_is_no_first_out(visit: Any, instance: Instance) -> None:
     visitor = visit()
 
     def many(route: Route) -> None:
         answer = route.fetch()
         body = answer.json()
-        some = {**body["items"][0], "raised_at": datetime.now(UTC).isoformat(), "watch": False, "suppressed": None}
-        body["items"] = [{**some, "id": 10_000 + n} for n in range(12)]
+        some = {**body["items"][0], "raised_at": datetime.now(UTC).isoformat(), "watch": False}
+        body["items"] = [{**some, "id": 10_000 + n} for n in range(11)]
         route.fulfill(response=answer, json=body)
+
+    def held(route: Route) -> None:
+        one = {
+            **route.fetch(url=f"{instance.url}/api/alerts?active=all&limit=1").json()["items"][0],
+            "raised_at": datetime.now(UTC).isoformat(),
+        }
+        items = [{**one, "id": 20_000, "title": "Held for the test", "suppressed": "flood", "resolved_at": None}]
+        route.fulfill(json={"items": items, "total": 1, "limit": 200, "offset": 0, "flood": True})
 
     visitor.open("/alarms")
     expect(visitor.page.locator(".alarm-row").first).to_be_visible(timeout=20_000)
     expect(visitor.page.locator("#flood")).to_be_hidden()
     visitor.page.route("**/api/alerts?active=all*", many)
+    visitor.page.route("**/api/alerts?suppressed=true*", held)
     visitor.open("/alarms")
 
-    expect(visitor.page.locator("#flood")).to_contain_text("12 new alarms in 10 min", timeout=20_000)
+    expect(visitor.page.locator("#flood")).to_contain_text("12 new alarms in 10 min, 1 of them held back", timeout=20_000)
+    expect(visitor.page.locator("#rate")).to_have_text("12")
     alone = visitor.page.locator(".group-head", has_text="1 alarm").first.locator("xpath=following-sibling::div[1]")
     expect(alone.locator(".first-out")).to_have_count(0)
     assert visitor.violations() == []
+    visitor.page.locator("#flood-held").click()
+    expect(visitor.page.locator(".alarm-row")).to_contain_text(["Held for the test"])
 
 
 def test_a_technician_lands_on_the_own_work(browser: Browser, instance: Instance) -> None:

@@ -7,21 +7,20 @@ import { SEVERITY } from "./tags.js";
 import { _ } from "./words.js";
 
 const FLOOD = 10; // new alarms in ten minutes
-const OVER = 5; // fewer than this: the flood is over
 const BUCKET_MS = 600_000;
 const BUCKETS = 24;
 
-/** @param {any[]} all @param {number} nowMs */
+/** What the server's rule counts: also what a flood holds back. @param {any[]} all @param {number} nowMs */
 const counted = (all, nowMs) => all.filter((alert) => !alert.watch && alert.suppressed !== "maintenance" && ms(alert.raised_at) <= nowMs);
 
-let flooding = false;
-/** The banner: more than ten new in ten minutes, until there are fewer than five. @param {any[]} all @param {number} nowMs */
-export function showFlood(all, nowMs) {
+/** Says that a flood is on, as the server does, and how many alarms it holds back. @param {boolean} on @param {any[]} all @param {number} nowMs */
+export function showFlood(on, all, nowMs) {
+  byId("flood").hidden = !on;
+  if (!on) return;
   const n = counted(all, nowMs).filter((alert) => nowMs - ms(alert.raised_at) < BUCKET_MS).length;
-  flooding = n > FLOOD || (flooding && n >= OVER);
-  const banner = byId("flood");
-  banner.hidden = !flooding;
-  if (flooding) setText(byId("flood-text"), _("Alarm flood: {n} new alarms in 10 min. None is lost: they stand by machine, the first of each is marked.", { n }));
+  const held = all.filter((alert) => alert.suppressed === "flood" && (!alert.resolved_at || nowMs - ms(alert.raised_at) < BUCKET_MS)).length;
+  setText(byId("flood-text"), _("Alarm flood: {n} new alarms in 10 min, {held} of them held back until it is over. Critical alarms, faults of machines, lost sources and confirmed limits are told at once.", { n, held }));
+  byId("flood-held").hidden = held === 0;
 }
 
 /** @param {any[]} all @param {number} nowMs */

@@ -7,6 +7,7 @@ import { onTheme } from "./canvas.js";
 import { setPrecision } from "./detectors.js";
 import { byId, code, empty, fill, h, icon, refill, setText, toast } from "./dom.js";
 import { subscribe } from "./live.js";
+import { ms } from "./format.js";
 import { everyTick, now } from "./now.js";
 import { alerts, isShelved, load, louder, onChange, take } from "./store.js";
 import { _ } from "./words.js";
@@ -21,6 +22,10 @@ let watched = [];
 let tab = "open";
 /** @type {any[]} */
 let past = [];
+/** @type {any[]} what work or a flood holds back, and what came and went so within a day */
+let held = [];
+let flood = false;
+const DAY_MS = 86_400_000;
 
 /** @type {Record<string, (alert: any) => boolean>} */
 const TABS = {
@@ -28,7 +33,7 @@ const TABS = {
   active: (a) => !a.watch && !a.suppressed && a.condition === "active" && !isShelved(a),
   returned: (a) => !a.watch && !a.suppressed && a.condition === "returned" && !isShelved(a),
   shelved: (a) => isShelved(a),
-  suppressed: (a) => Boolean(a.suppressed) && !a.watch,
+  suppressed: () => false,
   watch: (a) => a.watch,
   history: () => false,
 };
@@ -43,12 +48,13 @@ function rowOf(alert, grouped = false) {
 }
 
 /** @param {any} alert */
-const groupKey = (alert) => (isShelved(alert) ? "shelved" : alert.condition === "returned" ? "returned" : `asset-${alert.asset?.id ?? 0}`);
+const groupKey = (alert) => (alert.resolved_at ? "gone" : isShelved(alert) ? "shelved" : alert.condition === "returned" ? "returned" : `asset-${alert.asset?.id ?? 0}`);
 
 /** @param {any[]} group */
 function head(group) {
   const first = group[0];
   const key = groupKey(first);
+  if (key === "gone") return h("div", { class: "group-head" }, icon("tick"), h("h2", {}, _("Came and went")), h("span", { class: "quiet" }, _("while they were held back, within a day")));
   if (key === "returned") return h("div", { class: "group-head" }, icon("tick"), h("h2", {}, _("Returned to normal")), h("span", { class: "quiet" }, first.watch ? _("leaves the watch list 24 h after its last return") : _("waiting for acknowledgement")));
   if (key === "shelved") return h("div", { class: "group-head" }, icon("clock"), h("h2", {}, _("Shelved")), h("span", { class: "quiet" }, _("comes back by itself")));
   const unseen = group.filter((alert) => !alert.acknowledged);
@@ -74,9 +80,11 @@ function show() {
 }
 
 /** @param {string} key */
-const pool = (key) => (key === "watch" ? [...alerts.values()].filter((alert) => !watched.some((one) => one.id === alert.id && one.rev >= alert.rev)).concat(watched.filter((one) => (alerts.get(one.id)?.rev ?? -1) <= one.rev)) : [...alerts.values()]).filter(TABS[key]);
+const pool = (key) => (key === "suppressed" ? [...held] : pooled(key));
 /** @param {string} key */
-const rank = (key) => (key === "shelved" ? 2 : key === "returned" ? 1 : 0);
+const pooled = (key) => (key === "watch" ? [...alerts.values()].filter((alert) => !watched.some((one) => one.id === alert.id && one.rev >= alert.rev)).concat(watched.filter((one) => (alerts.get(one.id)?.rev ?? -1) <= one.rev)) : [...alerts.values()]).filter(TABS[key]);
+/** @param {string} key */
+const rank = (key) => (key === "gone" ? 3 : key === "shelved" ? 2 : key === "returned" ? 1 : 0);
 
 let spokenAt = 0;
 /** Assertive, at most once in five seconds (UX.md 4.8). @param {any} alert */
@@ -87,13 +95,15 @@ function speak(alert) {
 }
 
 async function loadPast() {
-  const [before, watch] = await Promise.all([get("/api/alerts?active=all&limit=500"), get("/api/alerts?active=true&watch=true&limit=200")]);
-  past = before.items;
-  history = past.filter((/** @type {any} */ a) => a.resolved_at);
+  const [before, watch, hidden] = await Promise.all([get("/api/alerts?active=all&limit=500"), get("/api/alerts?active=true&watch=true&limit=200"), get("/api/alerts?suppressed=true&active=all&limit=200")]);
+  history = before.items.filter((/** @type {any} */ a) => a.resolved_at);
+  held = hidden.items.filter((/** @type {any} */ a) => !a.watch && (!a.resolved_at || now() - ms(a.resolved_at) < DAY_MS));
+  flood = hidden.flood;
+  past = [...before.items, ...hidden.items];
   watched = watch.items;
   setPrecision(watch.precision);
-  for (const alert of watched) rows.get(alert.id)?.update(alert);
-  showFlood(past, now());
+  for (const alert of [...watched, ...held]) rows.get(alert.id)?.update(alert);
+  showFlood(flood, past, now());
   showRate(past, now());
   showFrequent(past, now());
   showShares(past, now());
@@ -104,6 +114,7 @@ byId("tabs").addEventListener("click", (event) => {
   const button = event.target instanceof HTMLElement ? event.target.closest("button") : null;
   if (button) choose(button);
 });
+byId("flood-held").addEventListener("click", () => choose(byId("tab-suppressed")));
 byId("tabs").addEventListener("keydown", (event) => {
   const all = [...byId("tabs").querySelectorAll("button")];
   const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -122,7 +133,7 @@ function choose(button) {
   }
   list.setAttribute("aria-labelledby", button.id);
   show();
-  if (tab === "watch" || tab === "history") loadPast().catch(() => {}); // no fact tells of what nobody is called for
+  if (["watch", "suppressed", "history"].includes(tab)) loadPast().catch(() => {}); // no fact tells of what nobody is called for
 }
 
 subscribe({ overview: true });
@@ -130,19 +141,19 @@ onChange((fact) => {
   if (fact?.name === "alert.resolved") watched = watched.filter((one) => one.id !== fact.id);
   show();
   if (fact?.name === "alert.raised") speak(fact.data);
-  if (!fact || fact.name === "alert.raised") loadPast().catch(() => {});
+  if (!fact || fact.name === "alert.raised" || fact.name === "alert.suppressed" || fact.data?.suppressed) loadPast().catch(() => {});
 });
-const LOOK_AGAIN_MS = 30_000; // at the watch list while it is shown
+const LOOK_AGAIN_MS = 30_000; // at the watch list while it is shown, at a flood while it is on
 let ratedAt = 0;
 let lookedAt = now();
 everyTick((at) => {
-  if (tab === "watch" && at - lookedAt > LOOK_AGAIN_MS) {
+  if ((tab === "watch" || flood) && at - lookedAt > LOOK_AGAIN_MS) {
     lookedAt = at;
     loadPast().catch(() => {}); // what is shown stays; the next look asks again
   }
   if (at - ratedAt > 5000) {
     ratedAt = at;
-    showFlood(past, at);
+    showFlood(flood, past, at);
     showRate(past, at);
   }
   for (const row of rows.values()) if (row.element.isConnected) row.tick(at);
