@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
@@ -26,8 +27,9 @@ def main(arguments: list[str]) -> int:
     for name, one in sorted(found.items(), key=lambda pair: pair[1].cost(asked.false_alarm, asked.missed_hour)):
         events = f"{one.found}/{one.events}"
         cost = one.cost(asked.false_alarm, asked.missed_hour)
+        delay = "-" if math.isnan(one.delay_s) else f"{one.delay_s:.0f}"
         sys.stdout.write(
-            f"{name:<10} {one.f1:6.3f} {one.far:6.1f} {one.mar:6.1f} {events:>7} {one.delay_s:8.0f} {one.false_alarms:6d} {cost:8.2f}\n"
+            f"{name:<10} {one.f1:6.3f} {one.far:6.1f} {one.mar:6.1f} {events:>7} {delay:>8} {one.false_alarms:6d} {cost:8.2f}\n"
         )
     return 0
 

@@ -56,7 +56,7 @@ def read(path: Path) -> Recording:
                 cells = _cells(row, len(heading), mark)
                 t.append(_ms(cells[0]))
                 x.append([float(cells[i] or "nan") for i in channels])
-                y.append(_is_fault(cells[label]))
+                y.append(_is_fault(cells[label], heading[label]))
                 lines.append(rows.line_num)
     except (ValueError, OverflowError, csv.Error) as error:
         raise NotReadable(f"{path}, line {rows.line_num}: {error}") from error
@@ -84,11 +84,12 @@ def _cells(row: list[str], width: int, mark: str) -> list[str]:
     return [cell.strip().replace(",", ".") if mark == ";" else cell.strip() for cell in row]
 
 
-def _is_fault(text: str) -> bool:
-    number = float(text)
-    if number not in {0.0, 1.0}:
+def _is_fault(text: str, name: str) -> bool:
+    if text and float(text) in {0.0, 1.0}:
+        return float(text) == 1.0
+    if name.lower() in LABELS:
         raise ValueError(f"the label is {text}, not 0 or 1")
-    return number == 1.0
+    raise ValueError(f"{text} is no label, and no column is called label: then the last one, {name}, must hold 0 or 1")
 
 
 def _ms(text: str) -> int:

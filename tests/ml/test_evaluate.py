@@ -172,6 +172,8 @@ def test_file_is_compared_by_detector_from_the_command_line(tmp_path: Path, caps
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["detector", "F1", "FAR", "%", "MAR", "%", "found", "delay", "s", "false", "cost"]
     assert {line.split()[0] for line in lines[1:]} == {"pages", "always", *DETECTORS}
+    assert "nan" not in "".join(lines)
+    assert "-" in next(line for line in lines if line.startswith("stuck")).split()
     found = compared(read(path), TRAIN)
     assert found["drift"].found == found["pages"].found == 1
     assert found["drift"].false_alarms == found["pages"].false_alarms == 0
@@ -190,9 +192,23 @@ def test_file_is_compared_by_detector_from_the_command_line(tmp_path: Path, caps
         ("time,a,label\n1e30,2,0\n", "line 2: 1e30 is no time"),
         ("time,a,label\n1,2,nan\n", "line 2: the label is nan, not 0 or 1"),
         ("time,a,label\n1,2,-1\n", "line 2: the label is -1, not 0 or 1"),
+        ("time,a,flow\n1,2,50.3\n", "line 2: 50.3 is no label, and no column is called label: then the last one, flow,"),
         ("time,a,label\n1," + "9" * 200_000 + ",0\n", "line 2: field larger"),
     ],
-    ids=["empty", "no-rows", "no-channel", "no-number", "short", "backwards", "nan", "far", "no-label", "odd-label", "long-cell"],
+    ids=[
+        "empty",
+        "no-rows",
+        "no-channel",
+        "no-number",
+        "short",
+        "backwards",
+        "nan",
+        "far",
+        "no-label",
+        "odd-label",
+        "no-label-column",
+        "long-cell",
+    ],
 )
 def test_file_that_cannot_be_used_says_why(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "bad.csv"
