@@ -81,11 +81,11 @@ def routed_app() -> Flask:
     return app
 
 
-def attach(app: Flask, settings: Settings) -> Web:
-    """Give a routed app its database, bus, keys, plant and sockets; those of an earlier call are replaced, not closed."""
+def attach(app: Flask, settings: Settings, database: Database | None = None) -> Web:
+    """Give a routed app its database (or this one), bus, keys, plant and sockets; those of an earlier call are replaced, not closed."""
     settings_module.require(settings, "database_url", "redis_url")
     bus = Bus(connect(str(settings.redis_url)), settings.bus_prefix, settings.bus_max_mb)
-    services = Services(settings, Database(str(settings.database_url)), bus)
+    services = Services(settings, database or Database(str(settings.database_url)), bus)
     app.extensions["sightline"] = services
     secret = server_secret(settings)
     app.secret_key = derived_key(secret, "cookie")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from server.database import Database
@@ -11,7 +9,6 @@ from tests.server.small_plant import SmallPlant, build
 
 HISTORY = ("raw_readings", "late_readings", "reading_chunks", "history_keeps", "reading_gaps")
 KEPT = {"counters", "plant_version"}  # the migration fills them
-
 
 FROM_ONE = "SELECT setval((schemaname || '.' || sequencename)::regclass, start_value, false) FROM pg_sequences WHERE last_value IS NOT NULL"
 
@@ -26,12 +23,10 @@ def emptied(database: Database) -> None:
 
 
 @pytest.fixture
-def database(postgres_url: str) -> Iterator[Database]:
+def database(module_pool: Database) -> Database:
     """The module's migrated database, empty."""
-    database = Database(postgres_url, pool_size=5)
-    emptied(database)
-    yield database
-    database.close()
+    emptied(module_pool)
+    return module_pool
 
 
 @pytest.fixture

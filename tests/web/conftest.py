@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 
 from realtime.settings import Settings
 from server.auth.passwords import hash_password
+from server.database import Database
 from server.models.people import User
 from server.models.plant import Area, Asset, Site, Tag
 from server.models.work import WorkOrder
@@ -38,8 +39,8 @@ class Plant:
 
 
 @pytest.fixture
-def app(settings: Settings) -> Iterator[Flask]:
-    yield from web_app(replace(settings, demo=True))
+def app(settings: Settings, module_pool: Database) -> Iterator[Flask]:
+    yield from web_app(replace(settings, demo=True), module_pool)
 
 
 @pytest.fixture

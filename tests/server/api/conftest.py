@@ -16,6 +16,7 @@ from realtime.settings import Settings
 from realtime.snapshot import Snapshot
 from server.auth import device_tokens
 from server.auth.passwords import hash_password
+from server.database import Database
 from server.models.feed import DeviceToken
 from server.models.people import User
 from server.models.plant import Area, Asset, Site, Source, Tag
@@ -41,9 +42,9 @@ class Plant:
 
 
 @pytest.fixture
-def app(settings: Settings) -> Iterator[Flask]:
+def app(settings: Settings, module_pool: Database) -> Iterator[Flask]:
     """The whole web application on this module's database and this test's bus."""
-    yield from web_app(settings)
+    yield from web_app(settings, module_pool)
 
 
 @pytest.fixture
