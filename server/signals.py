@@ -188,6 +188,7 @@ def _model_state(session: Session, signal: Signal, now: datetime, proof_s: float
     if signal.data["state"] == "outdated":
         model_states.outdated(session, asset, signal)
         return
+    model_states.mark(session, asset, signal)
     fold(session, model_states.condition(asset, signal), now, proof_s)
 
 

@@ -72,7 +72,7 @@ def train(tag: str) -> Response:
 @blueprint.response(200, Body)
 @right("assets.write")
 def activate(model_id: int) -> Response:
-    """Let the monitor judge by this kept version, in force with the next version of the plant; the one before is kept."""
+    """Let the monitor judge by this kept version, in force with the next version of the plant; 409 where it is damaged."""
     at = services()
     with at.database.transaction() as session:
         return jsonify(training.model_body(training.activate(session, model_id, current_user(), at.clock())))

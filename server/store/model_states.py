@@ -50,6 +50,17 @@ def condition(asset: Asset, signal: Signal) -> Condition:
     )
 
 
+def mark(session: Session, asset: Asset, signal: Signal) -> None:
+    """Keep with the version that it cannot be read, until it is read whole."""
+    query = select(MLModelVersion).where(MLModelVersion.asset_id == asset.id, MLModelVersion.version == int(signal.data["version"]))
+    row = session.scalars(query.with_for_update()).one_or_none()
+    if row is None:
+        return
+    kept = {name: value for name, value in row.metrics.items() if name != training.DAMAGED}
+    detail = str(signal.data.get("detail", ""))[:500]
+    row.metrics = {**kept, training.DAMAGED: detail} if signal.data["state"] == training.DAMAGED else kept
+
+
 def asset_of(session: Session, signal: Signal) -> Asset:
     """The asset that a signal is about; raises DecodeError."""
     asset = session.get(Asset, int(signal.data["asset"]))

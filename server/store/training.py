@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server import audit
-from server.errors import NotFound
+from server.errors import Conflict, NotFound
 from server.job_table import TRAIN
 from server.models.jobs import BackgroundJob
 from server.models.ml import MLModelVersion
@@ -20,6 +20,7 @@ from server.store.actor import SYSTEM, Person, need, sees_site
 from server.store.page import Page, page_of
 from server.timestamps import rfc3339
 
+DAMAGED = "damaged"  # in `metrics`: what the monitor met when it last tried to read the version; its state until it reads it whole
 COLUMNS = ("windows", "contamination", "feature_set")  # of ml's description; the rest are metrics
 
 
@@ -76,8 +77,10 @@ def finish(session: Session, job: BackgroundJob, model: dict[str, Any], at: date
 
 
 def activate(session: Session, model_id: int, user: Person, now: datetime) -> MLModelVersion:
-    """Make a kept version the one that judges its asset; a second time changes nothing. Raises NotFound or Forbidden."""
+    """Make a kept version the one that judges its asset; a second time changes nothing. Raises NotFound, Forbidden or Conflict."""
     row = _locked(session, model_id, user)
+    if DAMAGED in row.metrics:
+        raise Conflict("model_damaged", f"version {row.version} is damaged and cannot judge: activate another one or train anew", DAMAGED)
     others = select(MLModelVersion).where(MLModelVersion.asset_id == row.asset_id, MLModelVersion.active, MLModelVersion.id != row.id)
     before = session.scalars(others).all()
     if row.active and not before:
@@ -128,7 +131,7 @@ def model_body(row: MLModelVersion) -> dict[str, Any]:
     names = ("id", "version", "detector", "trained_by", "windows", "contamination", "feature_set", "metrics", "active")
     outdated = row.metrics.get("outdated", "")
     rates = {f"{name}_alarm_pct": _per_cent(row.metrics.get(f"{name}_alarm_rate")) for name in ("in_sample", "left_out")}
-    state = "active" if row.active else "outdated" if outdated else "kept"
+    state = DAMAGED if DAMAGED in row.metrics else "active" if row.active else "outdated" if outdated else "kept"
     return {
         **{name: getattr(row, name) for name in names},
         "trained_at": rfc3339(row.trained_at),

@@ -20,7 +20,7 @@ INTERVAL_STATES = (
     ("withdrawn", _("Withdrawn")),
     ("provisional", _("Not confirmed")),
 )
-VERSION_STATES = (("active", _("Active")), ("kept", _("Kept")), ("outdated", _("Outdated")))
+VERSION_STATES = (("active", _("Active")), ("damaged", _("Damaged, not used")), ("kept", _("Kept")), ("outdated", _("Outdated")))
 LEFT = (
     ("expected", _("If it goes on like this")),
     ("long", _("Longer than anybody can say")),
@@ -86,8 +86,8 @@ MODELS = Records(
         _JUDGED_BY,
         Field(name="active.version", label=_("Active version"), kind="integer"),
         Field(name="training.status", label=_("Last training"), kind="choice", choices=JOB_STATES, none=_("None yet.")),
-        Field(name="training.version", label=_("Of version"), kind="integer"),
-        Field(name="training.message", label=_("Says")),
+        Field(name="training.version", label=_("Version trained"), kind="integer"),
+        Field(name="training.message", label=_("Message")),
         Field(name="training.steps", label=_("Steps done")),
         Field(name="training.created_by", label=_("Asked for by")),
         Field(name="training.created_at", label=_("Asked for"), kind="moment"),
@@ -119,14 +119,14 @@ MODELS = Records(
             none=_("Nobody has marked one. Until then the last two hours make a provisional model."),
         ),
         Panel(
-            title=_("Versions, with the time in alarm on healthy data"),
+            title=_("Versions, with the time in alarm on healthy data that was left out, and on what was learned from"),
             api="/api/ml/models/{code}",
             columns=(
                 Field(name="version", label=_("Version"), kind="integer"),
                 Field(name="state", label=_("State"), kind="choice", choices=VERSION_STATES),
-                Field(name="left_out_alarm_pct", label=_("Left out"), kind="number", unit="%"),
+                Field(name="left_out_alarm_pct", label=_("In alarm, left out"), kind="number", unit="%"),
                 Field(name="metrics.left_out_alarms_per_hour", label=_("Alarms"), kind="number", unit="/h"),
-                Field(name="in_sample_alarm_pct", label=_("Its own"), kind="number", unit="%"),
+                Field(name="in_sample_alarm_pct", label=_("In alarm, learned from"), kind="number", unit="%"),
                 Field(name="trained_at", label=_("Trained"), kind="moment"),
                 Field(name="trained_by", label=_("By")),
                 Field(name="outdated", label=_("Outdated")),
@@ -136,7 +136,7 @@ MODELS = Records(
                     label=_("Activate"),
                     path="/api/ml/models/{id}/activate",
                     right="assets.write",
-                    shown_when=("active", ("false",)),
+                    shown_when=("state", ("kept", "outdated")),
                     confirm=_(
                         "The monitor judges by this version within seconds. Its left-out alarm rate is what to expect of healthy running. "
                         "The one before is kept."
@@ -165,8 +165,8 @@ MODELS = Records(
                 Field(name="more_than_h", label=_("More than"), kind="number", unit="h"),
                 Field(name="expected", label=_("Expected"), kind="moment"),
                 Field(name="lives", label=_("Lives on record"), kind="integer"),
-                Field(name="why", label=_("Says")),
-                Field(name="judged_at", label=_("Told"), kind="moment"),
+                Field(name="why", label=_("Why")),
+                Field(name="judged_at", label=_("Reckoned"), kind="moment"),
             ),
             heads=(
                 Act(

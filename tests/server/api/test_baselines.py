@@ -188,6 +188,15 @@ def test_an_asset_whose_active_version_is_damaged_is_judged_by_rules_only(
     tell(services, SignalName.MODEL_STATE, asset=plant.asset_id, version=3, state="damaged", detail="signature does not fit")
 
     assert (whole, judged_by()) == ("version", "rules")
+    (version,) = client.get(f"/api/ml/models/{plant.asset}", headers=bearer("viewer")).json["items"]
+    path = f"/api/ml/models/{version['id']}/activate"
+    client.delete(path, headers=bearer("manager"))
+    refused = client.post(path, headers=bearer("manager"))
+    assert (version["state"], refused.status_code, refused.json["code"]) == ("damaged", 409, "model_damaged")
+
+    tell(services, SignalName.MODEL_STATE, asset=plant.asset_id, version=3, state="whole")
+
+    assert client.post(path, headers=bearer("manager")).json["state"] == "active"
 
 
 def test_a_model_of_another_library_is_trained_anew_once_and_says_so(

@@ -40,7 +40,7 @@ function cell(asset, worst) {
     "article",
     { class: `card board-cell${worst ? ` is-${worst.severity}` : ""}` },
     h("h2", {}, code(asset.code), " ", h("span", {}, asset.name)),
-    h("p", { class: "board-state" }, worst ? severityChip(worst.severity, worst.acknowledged, asset.operating === "fault" ? _("Fault") : typeWord(worst.type)) : operatingChip(asset), since),
+    h("p", { class: "board-state" }, worst ? severityChip(worst.severity, worst.acknowledged, asset.operating === "fault" ? _("Fault") : typeWord(worst)) : operatingChip(asset), since),
     figure,
     coming ? h("p", { class: "board-who" }, icon("wrench"), " ", who ? _("{name} coming", { name: who }) : _("nobody yet")) : null,
   );

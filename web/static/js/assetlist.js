@@ -23,7 +23,7 @@ function rowOf(asset) {
     "tr",
     {},
     h("td", {}, h("a", { class: "strong", href: `/assets/${encodeURIComponent(asset.code)}` }, code(asset.code)), " ", h("span", { class: "quiet" }, asset.name)),
-    h("td", {}, worst ? severityChip(worst.severity, worst.acknowledged, typeWord(worst.type)) : operatingChip(asset)),
+    h("td", {}, worst ? severityChip(worst.severity, worst.acknowledged, typeWord(worst)) : operatingChip(asset)),
     h("td", { class: "range-cell" }, tag ? labelOf(tag) : ""),
     h("td", { class: "num" }, figure, tag ? [" ", code(tag.unit, "unit")] : null),
     old,

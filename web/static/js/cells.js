@@ -120,8 +120,8 @@ export class Cell {
     setText(this.since, gone ? this.#last(sample) : since ? _("for {time}", { time: duration(nowMs - Number(since)) }) : "");
     if (key === this.shownState) return;
     this.shownState = key;
-    if (gone) fill(this.chip, chip("chip-lost", "cut", worst?.type === "data_gap" ? _("No data") : _("Source lost")));
-    else if (worst) fill(this.chip, severityChip(worst.severity, worst.acknowledged, this.asset.operating === "fault" ? _("Fault") : typeWord(worst.type)));
+    if (gone) fill(this.chip, chip("chip-lost", "cut", worst?.type === "data_gap" && worst.code !== "model_damaged" ? _("No data") : _("Source lost")));
+    else if (worst) fill(this.chip, severityChip(worst.severity, worst.acknowledged, this.asset.operating === "fault" ? _("Fault") : typeWord(worst)));
     else fill(this.chip, operatingChip(this.asset));
     fill(this.foot, gone ? h("b", {}, this.#withoutData(nowMs)) : this.#footText(order));
   }

@@ -30,8 +30,8 @@ export function chip(cls, shape, word, more) {
   return h("span", { class: `chip ${cls}` }, icon(shape), word, more && h("span", { class: "quiet" }, more));
 }
 
-/** What an alert's type is called in a chip. @param {string} type */
-export const typeWord = (type) => TYPE_WORD[type]?.() || _("Alarm");
+/** What an alert is called in a chip: by its type; a damaged model is no gap in the data. @param {{type: string, code?: string | null}} alert */
+export const typeWord = (alert) => (alert.code === "model_damaged" ? _("Model damaged") : TYPE_WORD[alert.type]?.() || _("Alarm"));
 
 /** @param {string} severity @param {boolean} acknowledged @param {string} [word] */
 export function severityChip(severity, acknowledged, word) {
