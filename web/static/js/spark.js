@@ -7,7 +7,9 @@ import { crossed, normalRange } from "./tags.js";
 const SPAN_MS = 600_000;
 const STEP_MS = 2000; // points closer than this replace the last one
 
-/** @typedef {{t: number, v: number | null}} Point */
+const SPAN_OF = /** @type {Record<string, number>} */ ({ "1m": 60_000, "1h": 3_600_000, "1d": 86_400_000 }); // what a point of a tier stands for, ms
+
+/** @typedef {{t: number, v: number | null, span?: number}} Point */
 
 /** Ten minutes of one tag. */
 export class Spark {
@@ -23,7 +25,8 @@ export class Spark {
   async load(nowMs) {
     const query = new URLSearchParams({ tag: this.tag.name, from: String(Math.round(nowMs - SPAN_MS)), to: String(Math.round(nowMs)), points: "150" });
     const answer = await get(`/api/readings/trends?${query}`);
-    const before = answer.points.map((/** @type {number[]} */ p) => ({ t: p[0], v: p[2] }));
+    const span = SPAN_OF[answer.tier] || 0;
+    const before = answer.points.map((/** @type {number[]} */ p) => ({ t: (p[0] + Math.min(p[0] + span, Math.max(p[0], nowMs))) / 2, v: p[2], span }));
     const first = this.points[0]?.t ?? Infinity;
     this.points = [...before.filter((/** @type {Point} */ p) => p.t < first), ...this.points];
   }
@@ -92,7 +95,7 @@ export class Spark {
     let last = null;
     c.lineJoin = "round";
     for (const point of this.points) {
-      if (last && last.v !== null && point.v !== null && point.t - last.t < gap && x(point.t) >= 0) {
+      if (last && last.v !== null && point.v !== null && point.t - last.t < Math.max(gap, 1.5 * (last.span || 0)) && x(point.t) >= 0) {
         const limit = crossed(this.tag, point.v);
         const past = limit && limit.severity !== "advisory";
         c.strokeStyle = colour(dim ? "edge" : past ? (limit.severity === "critical" ? "crit" : "warn") : "trace");

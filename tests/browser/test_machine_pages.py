@@ -1,0 +1,29 @@
+"""What the pages of machines show: the last ten minutes, health, and whether data come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+JOINED = """async ([src, from, to]) => {
+    const { Spark } = await import(new URL('spark.js', new URL(src, location.href)));
+    const canvas = document.body.appendChild(document.createElement('canvas'));
+    canvas.style.cssText = 'inline-size: 100px; block-size: 20px';
+    const c = canvas.getContext('2d');
+    let lines = 0;
+    c.lineTo = () => { lines += 1; };
+    const spark = new Spark({ name: 'X', period_s: 1, limits: [], low: null, high: null }, canvas);
+    await spark.load(to);
+    spark.draw(to, false);
+    return lines;
+}"""
+START = 1_800_000_000_000
+
+
+def test_minutes_of_a_fast_tag_are_joined_and_a_missing_minute_is_a_gap(visit: Any) -> None:
+    visitor = visit()
+    visitor.open("/assets/PL-1")
+    script = visitor.page.locator("script[src*='/js/machine.js']").get_attribute("src")
+    points = [[START + 60_000 * n, 1.0, 1.0, 1.0, 60] for n in range(10) if n != 4]
+    visitor.page.route("**/api/readings/trends?tag=X&*", lambda route: route.fulfill(json={"tier": "1m", "points": points}))
+
+    assert visitor.page.evaluate(JOINED, [script, START, START + 600_000]) == 7
