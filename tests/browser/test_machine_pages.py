@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from playwright.sync_api import expect
+
 JOINED = """async ([src, from, to]) => {
     const { Spark } = await import(new URL('spark.js', new URL(src, location.href)));
     const canvas = document.body.appendChild(document.createElement('canvas'));
@@ -27,3 +29,11 @@ def test_minutes_of_a_fast_tag_are_joined_and_a_missing_minute_is_a_gap(visit: A
     visitor.page.route("**/api/readings/trends?tag=X&*", lambda route: route.fulfill(json={"tier": "1m", "points": points}))
 
     assert visitor.page.evaluate(JOINED, [script, START, START + 600_000]) == 7
+
+
+def test_the_printer_page_says_its_health_and_leads_to_its_model(visit: Any) -> None:
+    visitor = visit()
+    visitor.open("/assets/DMLS-1")
+
+    expect(visitor.page.locator("#score")).to_have_text("100", timeout=20_000)
+    expect(visitor.page.locator('a[href="/models/DMLS-1"]')).to_be_visible()

@@ -24,7 +24,7 @@ export function showSide(asset) {
   const worst = alarms.find((alert) => alert.condition === "active" && !alert.watch && alert.severity !== "advisory");
   const since = asset.operating_since ? _("for {time}", { time: duration(now() - ms(asset.operating_since)) }) : "";
   fill(byId("chips"), operatingChip(asset, true, since), maintenanceChip(asset.maintenance), worst && severityChip(worst.severity, worst.acknowledged, typeWord(worst)));
-  if (document.getElementById("score")) showHealth(asset.health || {});
+  showHealth(asset.health || {});
   fill(byId("asset-alarms"), alarms.length ? alarms.map(alarmRow) : h("li", { class: "quiet" }, _("No open alarms.")));
   const work = ordersOf(asset);
   fill(byId("work"), work.length ? work.slice(0, 8).map(workRow) : h("li", { class: "quiet" }, _("No orders yet.")));
