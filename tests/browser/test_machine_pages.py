@@ -18,6 +18,9 @@ JOINED = """async ([src, from, to]) => {
     spark.draw(to, false);
     return lines;
 }"""
+SAID = """window.said = [];
+new MutationObserver(() => said.push(document.getElementById('data-age')?.textContent))
+    .observe(document, { subtree: true, childList: true, characterData: true });"""
 START = 1_800_000_000_000
 
 
@@ -37,3 +40,12 @@ def test_the_printer_page_says_its_health_and_leads_to_its_model(visit: Any) -> 
 
     expect(visitor.page.locator("#score")).to_have_text("100", timeout=20_000)
     expect(visitor.page.locator('a[href="/models/DMLS-1"]')).to_be_visible()
+
+
+def test_a_page_without_values_never_says_that_there_are_no_data_while_they_come(visit: Any) -> None:
+    visitor = visit()
+    visitor.page.add_init_script(SAID)
+    visitor.open("/tags")
+
+    expect(visitor.page.locator("#data-age")).to_contain_text("data ", timeout=20_000)
+    assert "no data yet" not in visitor.page.evaluate("said")

@@ -30,6 +30,7 @@ const listeners = { values: new Set(), fact: new Set(), link: new Set(), reset: 
 let lastPacket = performance.now();
 let lastSeq = 0;
 let newest = 0;
+let answered = false;
 /** @type {any} */
 let wanted = null;
 /** @type {Link} */
@@ -87,6 +88,7 @@ function takeFact(fact) {
 function sendSubscription() {
   socket.emit("subscribe", wanted, (/** @type {any} */ answer) => {
     if (!answer?.ok) return;
+    answered = true;
     for (const [id, tag] of Object.entries(answer.tags)) names.set(Number(id), /** @type {any} */ (tag).tag);
     if (answer.snapshot?.id) takeBatch(answer.snapshot);
     if (answer.snapshot?.good) takeGood(answer.snapshot.good);
@@ -164,6 +166,8 @@ export const value = (name) => values.get(name);
 export const linkState = () => link;
 /** ms since the link was lost; 0 while it is not. */
 export const lostFor = () => (lostSince ? now() - lostSince : 0);
+/** Whether the server has said what it knows of the tags asked for. */
+export const isAnswered = () => answered;
 /** Source time of the newest good sample, 0 before the first. */
 export const newestAt = () => newest;
 

@@ -6,7 +6,7 @@ import { themeChanged } from "./canvas.js";
 import { byId, code, fill, h, icon, setText } from "./dom.js";
 import { age, duration, time } from "./format.js";
 import { wireMenu } from "./menu.js";
-import { linkState, lostFor, newestAt, on, subscribeByDefault, value } from "./live.js";
+import { isAnswered, linkState, lostFor, newestAt, on, subscribeByDefault, value } from "./live.js";
 import { everyTick } from "./now.js";
 import { load, loud, onChange } from "./store.js";
 import { _ } from "./words.js";
@@ -30,7 +30,7 @@ function showLink(nowMs) {
     badge.querySelector("svg")?.replaceWith(icon(["lost", "source-lost"].includes(shown) ? "cut" : "live"));
   }
   setText(byId("link-word"), shown === "source-lost" ? _("Source lost") : link === "live" ? _("Live") : link === "lost" ? _("No connection") : _("Connecting"));
-  setText(byId("data-age"), newestAt() ? _("data {age}", { age: age(nowMs - newestAt()) }) : _("no data yet"));
+  setText(byId("data-age"), newestAt() ? _("data {age}", { age: age(nowMs - newestAt()) }) : isAnswered() ? _("no data yet") : _("waiting for data"));
   strip.hidden = link !== "lost";
   if (link === "lost") setText(byId("lost-text"), _("No connection, {time}. Values below are old; it reconnects by itself.", { time: duration(lostFor()) }));
   document.documentElement.dataset.link = link;
@@ -110,4 +110,4 @@ wireBell();
 byId("theme-switch").addEventListener("click", switchTheme);
 wireSearch();
 load("alerts").then(showAlarmCount, () => {});
-setTimeout(subscribeByDefault, 1500);
+setTimeout(subscribeByDefault, 300); // a page that shows values has asked by then, or asks later: its wish replaces this one
