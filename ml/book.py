@@ -5,13 +5,14 @@ Whether a row is in alarm is the detector's decision; what an alert becomes is t
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ml.channels import Channels
-from ml.detector import Detector
+from ml.detector import Detector, Taught
 from ml.fusion import CONFIRMED_BY, EXPLAINED_MS, PATIENCE_MS, Steps, explained, severity
 from ml.scoring import Score
 from realtime.events import AlertType, Because, Edge, Finding, Severity
@@ -81,7 +82,7 @@ class Book:
             return [self._close(name, row, standing, now)]
         if (now.code, now.tag) != (standing.finding.code, standing.finding.tag):
             # another tag or another direction is another condition
-            closed = replace(standing.finding, edge="close", t=now.t, score=min(now.score, now.limit * 0.999))
+            closed = ended(standing.finding, now.t)
             return [self._close(name, row, standing, closed), *self._maybe_open(name, score, i)]
         worse = RANK[now.severity] > RANK[standing.finding.severity]
         if not worse and now.t - standing.finding.t < UPDATE_EVERY_MS:
@@ -158,6 +159,21 @@ class Book:
         was = standing.finding
         return replace(now, edge="close", key=was.key, tag=was.tag, code=was.code, t_onset=was.t_onset, severity=was.severity)
 
+    def abandon(self, assets: Container[int], now: int) -> list[Finding]:
+        """Close what stands on these assets and cannot be judged any more: what it was found by was taken away."""
+        closed: list[Finding] = []
+        for name, row in [*self.open, *self.waiting]:
+            detector = self.detectors[name]
+            if not isinstance(detector, Taught) or detector.judges(row) or self.channels.assets[detector.asset_row(row)].id not in assets:
+                continue
+            detector.give_up(row)
+            standing = self.open.get((name, row))
+            if standing is None:
+                self._gone(name, row)
+            else:
+                closed.append(self._close(name, row, standing, ended(standing.finding, now)))
+        return closed
+
     def _kinds(self, asset: int, tag: str | None) -> set[str]:
         """Detectors with a finding on the tag, or on any tag of the asset where tag is None."""
         return {name for (name, _), o in self.open.items() if o.finding.asset == asset and (tag is None or o.finding.tag in (tag, None))}
@@ -212,7 +228,7 @@ class Book:
             name, finding = str(raw["detector"]), finding_from(raw["finding"])
             row = keys.get(name, {}).get(str(raw["row_key"]))
             if row is None or not self.detectors[name].is_active(row):
-                closed.append(replace(finding, edge="close", t=now, score=min(finding.score, finding.limit * 0.999)))
+                closed.append(ended(finding, now))
                 continue
             self.open[name, row] = Open(str(raw["row_key"]), finding)
             self.standing[name][row] = True
@@ -222,6 +238,11 @@ class Book:
                 self.waiting[name, row] = Waiting(int(t))
                 self.standing[name][row] = True
         return closed
+
+
+def ended(finding: Finding, now: int) -> Finding:
+    """Its close, ms UTC, which a score below the limit goes with."""
+    return replace(finding, edge="close", t=now, score=min(finding.score, finding.limit * 0.999))
 
 
 def finding_from(raw: dict[str, Any]) -> Finding:

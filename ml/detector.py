@@ -113,6 +113,19 @@ class NotingMachine(Noting, Protocol):
         ...
 
 
+@runtime_checkable
+class Taught(Protocol):
+    """A detector that judges by what it learned alone."""
+
+    def judges(self, row: int) -> bool:
+        """There is something to judge this row's alarm by; without it a standing one would never end."""
+        ...
+
+    def give_up(self, row: int) -> None:
+        """End this row's alarm, which nothing judges any more."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of the table: `learns` says whether it needs a baseline."""

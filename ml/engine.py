@@ -198,10 +198,24 @@ class Engine:
         if Channels(snapshot, self.channels.shard).same_plant(self.channels):
             self.channels.version = snapshot.version  # maintenance, baselines, sources: nothing that a detector knows
             return self, []
+        return self._remade(snapshot, now)
+
+    def with_model(self, model: AssetModel, now: int) -> tuple[Engine, list[Finding]]:
+        """The same engine with a model in force, and nothing of what its asset was judged by before; findings as of `_remade`."""
+        replaces = model.asset in self.models
+        self.load(model)
+        if not replaces:
+            return self, self.book.abandon({model.asset}, now)
+        new, closed = self._remade(self.channels.snapshot, now)
+        new.channels.version = self.channels.version
+        return new, closed
+
+    def _remade(self, snapshot: Snapshot, now: int) -> tuple[Engine, list[Finding]]:
+        """A new engine with this one's models and state, and the closes of what it does not watch or cannot judge any more."""
         new = Engine(snapshot, self.channels.shard, self.settings)
         for model in self.models.values():
             new.load(model)
-        closed = new.adopt(self.export(), now)
+        closed = new.adopt(self.export(), now) + new.book.abandon(new.models, now)
         new.readings = self.readings
         new.gap.start_listening(now)
         return new, closed

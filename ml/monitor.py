@@ -181,9 +181,9 @@ class Monitor:
                     continue
                 if isinstance(model, RulesOnly):
                     desk.engine, gone = desk.engine.unloaded(model.asset, now_ms())
-                    closed += gone
                 else:
-                    desk.engine.load(model)
+                    desk.engine, gone = desk.engine.with_model(model, now_ms())
+                closed += gone
         self._emit(closed)
         self.untold += self.keeper.words()
         if self.untold:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ml.arrays import Keyed
 from ml.channels import Channels
 from ml.scoring import Flags, Floats, Ints, Score
@@ -15,6 +17,7 @@ class PerAsset(Keyed):
 
     channels: Channels
     alarm: Flags
+    culprit_id: Ints  # of those that blame one tag: its id
 
     def tick(self, now: int) -> Score | None:
         """Nothing by default: only readings move them."""
@@ -28,9 +31,17 @@ class PerAsset(Keyed):
         """The alarm of this asset stands."""
         return bool(self.alarm[row])
 
+    def give_up(self, row: int) -> None:
+        """End the alarm of this asset: see `Taught`."""
+        self.alarm[row] = False
+
     def asset_row(self, row: int) -> int:
         """Rows are assets."""
         return row
+
+    def _culprit(self, row: int) -> int:
+        """Slot of the tag that is blamed, -1 without one."""
+        return int(self.channels.slots_of(self.culprit_id[row : row + 1].astype(np.uint32))[0])
 
     def shares(self, slots: Ints, weights: Floats, first: int = -1) -> tuple[Because, ...]:
         """Shares of tags in the weights float64 (n,) of their slots (-1 = none): `first` leads, then the largest.

@@ -48,6 +48,10 @@ class PerTag(Keyed):
         """The alarm of this row stands."""
         return bool(self.active[row])
 
+    def give_up(self, row: int) -> None:
+        """End the alarm of this tag: see `Taught`."""
+        self.active[row] = False
+
     def asset_row(self, row: int) -> int:
         """The tag's asset."""
         return int(self.channels.asset[row])

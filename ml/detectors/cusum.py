@@ -122,6 +122,10 @@ class Cusum(PerTag):
         own = (self.new_left[s] > 0) | (older & np.isfinite(self.mu[s]))
         self.mu[s[~own]] = learned["mu"][here][~own]
 
+    def judges(self, row: int) -> bool:
+        """The tag is watched for drift, and does not wander too much to be added up."""
+        return self._wanted[row] and not self._wanders[row]
+
     def adopt(self, state: State) -> None:
         """Take over what is still here; a tag calibrated meanwhile starts anew."""
         now, fresh_mu = self.calibrated_t.copy(), self.mu.copy()

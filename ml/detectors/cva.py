@@ -209,9 +209,9 @@ class Cva(PerAsset):
         codes, slots = np.zeros(n, np.int64), np.full(n, -1)
         return Score(assets, shown, np.ones(n), active, codes, slots, end, self.onset[assets], reading, undecided(n))
 
-    def is_active(self, row: int) -> bool:
-        """The alarm of this asset stands, and there is still a model to end it."""
-        return super().is_active(row) and row in self._members
+    def judges(self, row: int) -> bool:
+        """This asset has a model."""
+        return row in self._members
 
     def because(self, row: int, slot: int) -> tuple[Because, ...]:
         """Shares of the tags in the energy that is further beyond its limit, above what healthy rows have; largest first."""

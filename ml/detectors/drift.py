@@ -36,8 +36,8 @@ class VDrift(AtRest):
         self.channels = channels
         self.keys, self.group_keys = channels.tag_keys(), channels.asset_keys()
         n, groups = len(channels), len(channels.assets)
-        wanted = np.array([tag.drift for tag in channels.tags], bool) & channels.analogue
-        self.members = channels.grouped(wanted)
+        self.wanted = np.array([tag.drift for tag in channels.tags], bool) & channels.analogue
+        self.members = channels.grouped(self.wanted)
         self.scale = np.full(n, np.nan)
         window_s = np.maximum(WINDOW_S, 10 * channels.period_s)
         self.pace = window_s / WINDOW_S  # every time constant stretches with the window
@@ -93,7 +93,7 @@ class VDrift(AtRest):
         if not {"scale", "level", "level_t"} <= learned.keys():
             return
         s = slots[here]
-        self.scale[s] = learned["scale"][here]
+        self.scale[s] = np.where(self.wanted[s], learned["scale"][here], np.nan)  # a kept model may know more tags than are watched
         new = np.isnan(self.r[s]) & (learned["level_t"][here] >= self.calibrated_t[s])
         self.r[s[new]] = learned["level"][here][new]
         self.good_t[s[new]] = learned["level_t"][here][new]
@@ -225,6 +225,16 @@ class VDrift(AtRest):
         r = self.r[s]
         self.r[s] = r + gain * (self.m[s] - r)
         self.good_t[s] = chunk.t
+
+    def judges(self, row: int) -> bool:
+        """The tag that this asset's alarm stands for has a scale."""
+        slot = self._culprit(row)
+        return bool(slot >= 0 and np.isfinite(self.scale[slot]))
+
+    def give_up(self, row: int) -> None:
+        """End the alarm, and forget how far its tag was away."""
+        super().give_up(row)
+        self.z[self.channels.ids == self.culprit_id[row]] = 0.0
 
     def because(self, row: int, slot: int) -> tuple[Because, ...]:
         """Shares of max(z - 2, 0)^2; the culprit first."""

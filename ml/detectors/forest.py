@@ -136,6 +136,10 @@ class Forest(PerAsset):
             np.full(n, ADVISORY),
         )
 
+    def judges(self, row: int) -> bool:
+        """This asset has a forest."""
+        return row in self._slots
+
     def because(self, row: int, slot: int) -> tuple[Because, ...]:
         """Shares of the tags in the sum of max(|z| - 2, 0)^2 over their features."""
         slots = self._slots.get(row, np.empty(0, np.int64))

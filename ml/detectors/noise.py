@@ -123,6 +123,10 @@ class Noise(PerTag):
         self.active[s] = many
         return many
 
+    def judges(self, row: int) -> bool:
+        """The tag has a bend."""
+        return not isnan(self._bend[row])
+
     def rising(self, slots: Ints) -> Flags:
         """bool (n,): so many wide bends that another detector's finding may be this one's."""
         return self.count[slots] >= RISING

@@ -102,6 +102,10 @@ class Novelty(PerTag):
         self.made_t[s], self.broken[s], self.active[s], self.quiet[s] = made[at], True, False, 0
         self.ready[s] = True
 
+    def judges(self, row: int) -> bool:
+        """The tag is chosen and has a memory."""
+        return self._ready[row]
+
     def export(self) -> State:
         """Both: what a tag's cell holds and what the tag remembers."""
         own, memory = super().export(), self.memory.export()

@@ -177,6 +177,10 @@ class Residual(AtRest):
         nothing = np.full(n, -1)
         return Score(groups, value, np.ones(n), active, code, nothing, t, self.onset[groups], np.full(n, np.nan), np.full(n, ADVISORY))
 
+    def judges(self, row: int) -> bool:
+        """This asset has a predictor."""
+        return bool(self.width[row])
+
     def because(self, row: int, slot: int) -> tuple[Because, ...]:
         """Shares of (smoothed residual / limit)^2, largest first."""
         m = self.members[row]

@@ -37,6 +37,7 @@ class Shift(AtRest):
         n, groups = len(channels), len(channels.assets)
         self.members = channels.grouped(channels.analogue)
         self.cell_ms = np.array([cell_ms(tag) for tag in channels.tags], np.int64)
+        self.wanted = np.array([tag.drift for tag in channels.tags], bool)  # a kept model may know more tags than are watched
         self.limit, self.judged = np.full((n, len(SCALES)), np.nan), np.zeros(n, bool)
         self.cells, self.filled = np.zeros((n, SPAN)), np.full(n, PARTIAL)  # means, newest first
         self.sums, self.number, self.until = np.zeros(n), np.zeros(n, np.int64), np.zeros(n, np.int64)  # of the open cell; ms UTC
@@ -67,7 +68,7 @@ class Shift(AtRest):
         here = slots >= 0
         if "limits" in learned:  # `limit` was of other scales
             self.limit[slots[here]] = learned["limits"][here]
-        self.judged[:] = np.isfinite(self.limit).any(axis=1)
+        self.judged[:] = self.wanted & np.isfinite(self.limit).any(axis=1)
         self.known[:] = False
         self.known[self.channels.asset[self.judged]] = True
 
@@ -148,6 +149,16 @@ class Shift(AtRest):
     def _ratios(self, groups: Ints) -> Floats:
         m = self.members[groups]
         return np.where(m >= 0, self.ratio[m], 0.0)
+
+    def judges(self, row: int) -> bool:
+        """The tag that this asset's alarm stands for has a limit."""
+        slot = self._culprit(row)
+        return bool(slot >= 0 and self.judged[slot])
+
+    def give_up(self, row: int) -> None:
+        """End the alarm, and forget how far its tag was away."""
+        super().give_up(row)
+        self.ratio[self.channels.ids == self.culprit_id[row]] = 0.0
 
     def because(self, row: int, slot: int) -> tuple[Because, ...]:
         """Shares of (contrast / limit)^2, the named tag first."""

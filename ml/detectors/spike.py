@@ -93,6 +93,10 @@ class Spike(PerTag):
         self._suspect[s] = False
         return True
 
+    def judges(self, row: int) -> bool:
+        """The tag has a reach."""
+        return self._learned[row]
+
     def score(self, chunk: Chunk) -> Score | None:
         """Distance from the median of the last 7 sound readings in units of `reach`; of tags with a candidate or an alarm only."""
         learned = self.learned[chunk.slots]

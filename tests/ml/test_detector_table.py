@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from ml.detector import DETECTORS, Detector
+from ml.detector import DETECTORS, Detector, Taught
 from ml.scoring import Chunk, Learned, Score
 from realtime.snapshot import Limit, Tag
 from tests.ml.plant import T0, chunk, detector, history, quiet_settings, snapshot, tag, wander
@@ -212,6 +212,23 @@ def test_saved_state_continues_as_if_never_interrupted(name: str, cut: int) -> N
     if name != "forest":  # the readings of the open window are not saved: that window is judged not at all
         assert same(after, expected)
     assert bool(alarms(before + after)) == bool(alarms(before + expected))
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_an_alarm_does_not_outlive_what_it_was_found_by(name: str) -> None:
+    """A monitor whose new model knows nothing of a tag: it gives the alarm up, or goes on judging it, so that health ends it."""
+    before, after = ready(name), detector(name, snapshot(*tags(name)), **ENVIRONMENT.get(name, {}))
+    run(before, stream(faulted(name))[:450])
+    after.adopt(before.export())
+    standing = [row for row in range(len(before.row_keys())) if before.is_active(row)]
+    if isinstance(before, Taught) and isinstance(after, Taught):
+        assert all(before.judges(row) for row in standing)
+        standing = [row for row in standing if after.judges(row)]
+
+    healthy_again = np.tile(live(name), (5, 1))
+    run(after, [chunk(range(len(tags(name))), row, T0 + (450 + i) * 1000) for i, row in enumerate(healthy_again)])
+
+    assert not [row for row in standing if after.is_active(row)]
 
 
 @pytest.mark.parametrize("name", sorted(DETECTORS))

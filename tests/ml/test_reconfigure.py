@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
 
+import numpy as np
+import pytest
+
+from ml.detector import Taught
 from ml.engine import LEARNED, Engine
 from realtime.snapshot import Asset, Limit, Maintenance
 from tests.ml.plant import T0, batch, engine, history, model, snapshot, tag, wander
@@ -96,6 +100,56 @@ def test_calibration_of_an_instrument_starts_its_drift_anew() -> None:
         after += calibrated.process([batch([11, 12, 31], [live[i][0] + 8, live[i][1], 7.0 + i % 5], T0 + (1920 + i) * 1000)])
     assert [f for f in after if f.detector == "drift"] == []
     assert abs(calibrated.drift.r[slot][0] - 58) < 2
+
+
+def shifted(*names: str) -> Engine:
+    """A monitor that has learned for these detectors, three minutes after the level of tag 11 left its place."""
+    whole = model(PLANT, BASELINE)
+    made = engine(PLANT, replace(whole, learned={name: whole.learned[name] for name in names}))
+    live = wander(3000, channels=2)[1800:]
+    for i in range(600):
+        made.process([batch([11, 12, 31], [live[i][0] + 8 * (i >= 420), live[i][1], 7.0 + i % 5], T0 + (1800 + i) * 1000)])
+    assert standing(made) == set(names)
+    return made
+
+
+def standing(made: Engine) -> set[str]:
+    return {one.finding.detector for one in made.book.open.values()}
+
+
+@pytest.mark.parametrize("name", ["drift", "shift"])
+def test_a_tag_that_is_not_watched_for_drift_any_more_keeps_no_alarm_of_it_nor_gets_one(name: str) -> None:
+    made = shifted(name)
+
+    unwatched, closed = made.reconfigured(snapshot(tag(11, limits=[HIGH], drift=False), *TAGS[1:], version=2), T0 + 2_400_000)
+    rest = wander(600, channels=2, seed=2)
+    after = []
+    for i, row in enumerate(rest):
+        after += unwatched.process([batch([11, 12, 31], [row[0] - 8 * (i > 300), row[1], 7.0 + i % 5], T0 + (2400 + i) * 1000)])
+
+    assert [(f.detector, f.edge) for f in [*closed, *after]] == [(name, "close")]
+
+
+@pytest.mark.parametrize("name", ["drift", "shift"])
+def test_another_model_leaves_nothing_of_the_former_one(name: str) -> None:
+    made = shifted(name)
+
+    other, closed = made.with_model(replace(made.models[1], learned={}), T0 + 2_400_000)
+
+    assert [(f.detector, f.edge) for f in closed] == [(name, "close")]
+    judging = other.detectors[name]
+    assert isinstance(judging, Taught)
+    assert not judging.judges(0)
+
+
+@pytest.mark.parametrize("name", ["drift", "shift"])
+def test_the_same_model_anew_leaves_its_alarm_alone(name: str) -> None:
+    made = shifted(name)
+
+    same, closed = made.with_model(made.models[1], T0 + 2_400_000)
+
+    assert closed == []
+    assert standing(same) == {name}
 
 
 def test_a_restart_after_a_calibration_forgets_too_and_without_one_keeps_the_level() -> None:
