@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from realtime.events import AlertType
 
 CALIBRATION, RULE, ML, DRIFT, STUCK, WORK = 25, 40, 35, 15, 30, 10
+NOT_GOOD = 26  # a critical alert takes this at least: with one standing the word is fair at best
 OVERDUE_WORK = "overdue_work"
 BY_MODEL = frozenset({AlertType.ANOMALY, AlertType.DRIFT})  # their points are scaled by the precision that verdicts have shown
 
@@ -35,6 +36,7 @@ class Trouble:
     """What stands against the thing now, in words that name the signal with its figures.
 
     type: an alert type or OVERDUE_WORK. precision: share of right verdicts on such findings of this class, None while too few.
+    times: score / alarm limit of what a model found. critical: of an alert, its severity.
     """
 
     type: str
@@ -43,6 +45,8 @@ class Trouble:
     alert: int | None = None
     value: float | None = None
     precision: float | None = None
+    times: float | None = None
+    critical: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class Reason:
     tag: str | None = None
     alert: int | None = None
     value: float | None = None
+    times: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +77,14 @@ def word_for(score: int | None) -> str:
 
 
 def points_of(trouble: Trouble) -> int:
-    """The points of its kind, those of a model's finding times the precision that verdicts have shown; 0 for what health leaves out."""
+    """The points of its kind, those of a model's finding times the precision that verdicts have shown; 0 for what health leaves out.
+
+    What is critical takes NOT_GOOD at least.
+    """
     points = _KINDS.get(trouble.type, ("", 0))[1]
     if trouble.type in BY_MODEL and trouble.precision is not None:
-        return round(points * trouble.precision)
-    return points
+        points = round(points * trouble.precision)
+    return max(points, NOT_GOOD) if trouble.critical and trouble.type in _KINDS else points
 
 
 def judge(troubles: Iterable[Trouble], *, has_data: bool = True) -> Health:
@@ -87,7 +95,7 @@ def judge(troubles: Iterable[Trouble], *, has_data: bool = True) -> Health:
     for trouble in troubles:
         kind, points = _KINDS.get(trouble.type, ("", 0))[0], points_of(trouble)
         if points and (kind not in worst or points > worst[kind].points):
-            worst[kind] = Reason(points, trouble.text, kind, trouble.tag, trouble.alert, trouble.value)
+            worst[kind] = Reason(points, trouble.text, kind, trouble.tag, trouble.alert, trouble.value, trouble.times)
     ordered = tuple(sorted(worst.values(), key=lambda reason: -reason.points))
     score = max(0, 100 - sum(reason.points for reason in ordered))
     return Health(score, word_for(score), ordered)

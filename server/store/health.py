@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
-from realtime.events import AlertType
+from realtime.events import AlertType, Severity
 from server.models.alerts import AlertFinding, AlertRecord
 from server.models.calibration import CalibrationRecord
 from server.models.plant import Asset, Instrument, Tag
@@ -31,7 +31,7 @@ from server.store import judged
 from server.store.diagnoses import about
 
 LATE = [str(state) for state in UNVERIFIED - {OrderState.COMPLETED}]
-SAME_VALUE = 0.05  # a value that moved by less than this share changes no reason
+SAME_VALUE = 0.05  # a value, or a score against its limit, that moved by less than this share changes no reason
 _MODELS = [str(type_) for type_ in rules.BY_MODEL]
 
 
@@ -96,10 +96,15 @@ def is_same(kept: Sequence[Mapping[str, Any]], reasons: Sequence[Mapping[str, An
 def _alike(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     if any(old.get(name) != new.get(name) for name in ("points", "kind", "tag", "alert")):
         return False
-    before, after = old.get("value"), new.get("value")
+    if old.get("value") is None and new.get("value") is None:
+        return old.get("text") == new.get("text")
+    return all(_near(old.get(name), new.get(name)) for name in ("value", "times"))
+
+
+def _near(before: float | None, after: float | None) -> bool:
     if before is None or after is None:
-        return before is after and old.get("text") == new.get("text")
-    return bool(abs(after - before) <= SAME_VALUE * max(abs(before), abs(after)))
+        return before is after
+    return abs(after - before) <= SAME_VALUE * max(abs(before), abs(after))
 
 
 def _active(session: Session, *which: ColumnElement[bool]) -> list[AlertRecord]:
@@ -121,7 +126,9 @@ def _of_alerts(
         share, ratio = precision.get((classes.get(alert.asset_id or 0), alert.type)), ratios.get(alert.id)
         text = _words(alert, tags.get(about(alert) or ""), ratio)
         value = alert.value if alert.value is not None else ratio
-        found.setdefault(alert.tag if by_tag else alert.asset_id, []).append(Trouble(alert.type, text, alert.tag, alert.id, value, share))
+        critical = alert.severity == Severity.CRITICAL
+        trouble = Trouble(alert.type, text, alert.tag, alert.id, value, share, ratio, critical)
+        found.setdefault(alert.tag if by_tag else alert.asset_id, []).append(trouble)
     return found
 
 

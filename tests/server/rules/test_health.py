@@ -44,7 +44,15 @@ def test_each_kind_takes_its_points_once(types: list[str], score: int, word: str
     assert (judged.score, judged.word) == (score, word)
 
 
-troubles = st.builds(Trouble, st.sampled_from(KINDS), st.text(min_size=1), precision=st.none() | st.floats(0, 1))
+@pytest.mark.parametrize("type_", ["drift", "anomaly", "data_gap", "rule_violation", "machine_fault"])
+def test_no_word_is_good_while_a_critical_alert_stands(type_: str) -> None:
+    judged = health.judge([Trouble(type_, "here", precision=0.1, critical=True)])
+
+    assert judged.word == "fair"
+    assert judged.score == 100 - sum(reason.points for reason in judged.reasons)
+
+
+troubles = st.builds(Trouble, st.sampled_from(KINDS), st.text(min_size=1), precision=st.none() | st.floats(0, 1), critical=st.booleans())
 
 
 @given(st.lists(troubles), troubles)

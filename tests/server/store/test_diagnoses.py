@@ -281,6 +281,15 @@ def test_health_is_told_again_only_when_a_value_moved(database: Database, plant:
         )
 
 
+def test_health_is_told_again_when_a_drift_goes_further_beyond_its_limit(database: Database, plant: SmallPlant) -> None:
+    with database.transaction() as session:
+        fold(session, finding(plant, **DRIFT))
+        fold(session, finding(plant, "update", NOW_MS + 10_000, **{**DRIFT, "score": 10 * DRIFT["score"]}))
+        pump = session.get_one(Asset, plant.pump)
+
+        assert pump.health_reasons[0]["text"].endswith("18.0 times the alarm limit of its detector")
+
+
 def test_overdue_work_costs_health_while_it_lasts(database: Database, plant: SmallPlant) -> None:
     with database.transaction() as session:
         order = raised_order(session, plant)
