@@ -18,6 +18,8 @@ Kind = Literal[
     "measured",  # with the record's own `unit` and `decimals`; shown only
     "date",
     "moment",  # date and time, native datetime-local in forms
+    "share",  # of 1, read as per cent; shown only
+    "span",  # of `unit` s or d, read as hours and minutes; shown only
     "clock",  # a time of day, "06:00"
     "recurrence",  # an rrule as a sentence, "every 3 months"
     "choice",  # one of `choices`
@@ -55,6 +57,8 @@ class Field:
     low: float | None = None
     high: float | None = None
     default: str | int | float | bool | None = None
+    ago_h: float | None = None  # moment: a new one starts so many hours before now
+    needs: str = ""  # name of another value of the record; without it (none, or "unknown") the detail leaves this one out
     signless: bool = False  # number: shown without its sign, where a word beside it says which way
     none: Word = ""  # what is shown where there is no value, instead of a dash
     keeps: bool = False  # list: what of a row has no column goes back as it came
@@ -75,6 +79,7 @@ class Act:
     on_list: bool = False
     on_row: bool = False  # a button in each row of the list too
     upload: bool = False  # multipart/form-data
+    prefills: bool = False  # the form starts with what the row says; a PATCH or PUT always does
     starts: str = ""  # API path whose answer the form starts with...
     start_with: tuple[tuple[str, str], ...] = ()  # ...: name of the field, name in the answer
     shows: tuple[Field, ...] = ()  # what of the answer is shown in place; empty = the record is read again

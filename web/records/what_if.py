@@ -7,8 +7,8 @@ from flask_babel import lazy_gettext as _
 from web.records.spec import Act, Field
 
 SPAN = (
-    Field(name="from", label=_("From"), kind="moment", required=True),
-    Field(name="to", label=_("To"), kind="moment", required=True, hint=_("31 days at most; raw readings are kept for 7 days")),
+    Field(name="from", label=_("From"), kind="moment", required=True, ago_h=24),
+    Field(name="to", label=_("To"), kind="moment", required=True, ago_h=0, hint=_("31 days at most; raw readings are kept for 7 days")),
 )
 OF_LIMIT = (
     Field(name="value", label=_("Limit"), kind="number"),
@@ -26,5 +26,6 @@ TRY_LIMIT = Act(
     right="tags.write",
     body=(("limit_id", "{id}"),),
     fields=(*OF_LIMIT, *SPAN),
+    prefills=True,
     shows=_ASKED,
 )

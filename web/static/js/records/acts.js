@@ -70,9 +70,9 @@ function startOf(act, row) {
   return act.method === "POST" || !pairs.length ? null : Object.fromEntries(pairs);
 }
 
-/** The act's fields with what another answer proposes for them. @param {Act} act @param {Around} around */
+/** The act's fields with what the row, or another answer, proposes for them. @param {Act} act @param {Around} around */
 async function proposed(act, around) {
-  const fields = act.fields || [];
+  const fields = (act.fields || []).map((field) => (act.prefills ? { ...field, default: at(around.row, field.name) ?? field.default } : field));
   const path = fillPath(act.starts, around.row, around.of);
   if (!path) return fields;
   const answer = await get(path).catch(() => null); // a form without a proposal is filled by hand

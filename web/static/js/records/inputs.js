@@ -84,7 +84,8 @@ const MAKE = {
 /** What a control starts with. @param {Field} field @param {any} body */
 function startOf(field, body) {
   const value = body === null ? undefined : at(body, field.name);
-  return value === undefined ? (field.default ?? null) : value;
+  if (value !== undefined) return value;
+  return field.ago_h === undefined ? (field.default ?? null) : new Date(Date.now() - field.ago_h * 3_600_000).toISOString();
 }
 
 /** A sentence about what is wrong below a control. @param {HTMLElement} place @param {string} message */

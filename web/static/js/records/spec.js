@@ -3,10 +3,10 @@
 
 /**
  * @typedef {{name: string, label: string, kind: string, unit?: string, sends?: string, required?: boolean, choices?: [string, string][],
- *   source?: string, key: string, shows: string, link?: string, columns?: Field[], hint?: string, low?: number, high?: number, default?: any, none?: string, keeps?: boolean, signless?: boolean}} Field
+ *   source?: string, key: string, shows: string, link?: string, columns?: Field[], hint?: string, low?: number, high?: number, default?: any, none?: string, keeps?: boolean, signless?: boolean, ago_h?: number, needs?: string}} Field
  * @typedef {{label: string, path: string, method: string, fields?: Field[], body?: [string, any][], shown_when?: [string, string[]],
  *   confirm?: string, on_list?: boolean, on_row?: boolean, upload?: boolean, shows?: Field[],
- *   starts?: string, start_with?: [string, string][]}} Act
+ *   starts?: string, start_with?: [string, string][], prefills?: boolean}} Act
  * @typedef {{title: string, columns: Field[], api?: string, inside?: string, link?: string, none?: string, acts?: Act[], heads?: Act[],
  *   row?: Field[], word?: string}} Panel
  * @typedef {{label: string, path: string, on_list?: boolean}} Download
