@@ -189,7 +189,8 @@ def _minutes(ms: float) -> str:
 
 
 def _when(ms: float) -> str:
-    return datetime.fromtimestamp(float(ms) / 1000, UTC).strftime("%d %b %H:%M:%S UTC")
+    """RFC 3339: pages show it by the browser's clock, as the table around it."""
+    return datetime.fromtimestamp(float(ms) / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def check_baseline(asset_id: int, baseline: int, start: int, end: int, job: int | str = "") -> dict[str, Any]:

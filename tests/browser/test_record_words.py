@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,3 +28,21 @@ def test_a_replay_of_a_limit_starts_with_what_stands_and_the_last_day(visit: Any
     )
     start, end = (datetime.fromisoformat(page.locator(f".act-form [data-field='{name}'] .input").input_value()) for name in ("from", "to"))
     assert end - start == timedelta(days=1)
+
+
+def test_shares_spans_times_and_kinds_are_words_and_per_cent(visit: Any, instance: Instance) -> None:
+    page = visit().page
+    row = {"scope": "type", "name": "instrument_fault", "precision": 0.7935, "low": 0.0312, "high": 0.9}
+    page.route("**/api/figures/verdicts*", lambda route: route.fulfill(json={"items": [row], "total": 1}))
+    said = {"state": "refused", "reasons": ["No reading from 2026-01-05T08:00:00Z."], "starts_at": "2026-01-05T08:00:00Z"}
+    page.route("**/api/assets/M3/baselines*", lambda route: route.fulfill(json={"items": [said], "total": 1}))
+
+    page.goto(f"{instance.url}/verdict-figures")
+
+    cells = page.locator("#rows tbody tr td")
+    expect(cells.nth(1)).to_have_text("Sensor fault")
+    expect(page.locator("#rows tbody tr")).to_contain_text(re.compile(r"79\s%.*3\.1\s%.*90\s%", re.S))
+    page.goto(f"{instance.url}/models/M3")
+    refused = page.locator("section", has=page.get_by_role("heading", name="Healthy intervals")).locator("tbody tr")
+    when = refused.locator("td").nth(1).inner_text()
+    expect(refused).to_contain_text(f"No reading from {when}.")

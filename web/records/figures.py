@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 
+from web.records.alerts import DETECTORS
+from web.records.live import TYPES
 from web.records.spec import Download, Field, Records
 
 
@@ -13,6 +15,7 @@ def _files(path: str) -> tuple[Download, ...]:
 
 
 _SCOPES = (("detector", _("Detector")), ("type", _("Alert type")), ("class", _("Asset class")), ("instrument", _("Instrument")))
+_NAMES = (*TYPES, *DETECTORS)  # classes and instruments have names of their own
 
 PRECISION = Records(
     path="verdict-figures",
@@ -25,14 +28,14 @@ PRECISION = Records(
     sorts=("name", "verdicts", "precision", "repeats"),
     columns=(
         Field(name="scope", label=_("By"), kind="choice", choices=_SCOPES),
-        Field(name="name", label=_("Name"), kind="code"),
+        Field(name="name", label=_("Name"), kind="choice", choices=_NAMES),
         Field(name="verdicts", label=_("Verdicts"), kind="integer"),
         Field(name="confirmed", label=_("Confirmed"), kind="integer"),
         Field(name="false", label=_("False"), kind="integer"),
         Field(name="something_else", label=_("Something else"), kind="integer"),
-        Field(name="precision", label=_("Precision"), kind="number"),
-        Field(name="low", label=_("95 % from"), kind="number"),
-        Field(name="high", label=_("95 % to"), kind="number"),
+        Field(name="precision", label=_("Precision"), kind="share"),
+        Field(name="low", label=_("95 % from"), kind="share"),
+        Field(name="high", label=_("95 % to"), kind="share"),
         Field(name="trusted", label=_("Trusted"), kind="flag"),
         Field(name="repeats", label=_("Repeats"), kind="integer"),
     ),
@@ -55,7 +58,7 @@ ALARMS = Records(
         Field(name="asset.code", label=_("Asset"), kind="code", link="/assets/{asset.code}"),
         Field(name="tag", label=_("Tag"), kind="code"),
         Field(name="raised", label=_("Raised"), kind="integer"),
-        Field(name="share", label=_("Share of all"), kind="number"),
+        Field(name="share", label=_("Share of all"), kind="share"),
         Field(name="chatters", label=_("Chatters"), kind="flag"),
         Field(name="stands", label=_("Stands over a day"), kind="flag"),
         Field(name="order.number", label=_("Order"), kind="code", link="/orders/{order.number}"),

@@ -88,7 +88,7 @@ _FORECAST = Panel(
         Field(name="expected", label=_("Expected"), kind="moment"),
         Field(name="latest", label=_("Latest"), kind="moment"),
         Field(name="per_day", label=_("Moves a day"), kind="number"),
-        Field(name="span_days", label=_("Seen over days"), kind="number"),
+        Field(name="span_days", label=_("Seen over"), kind="span", unit="d"),
     ),
     none=_("No limits: nothing to be reached."),
     right="readings.read",

@@ -32,6 +32,14 @@ export function instant(value) {
   return `${when.toLocaleDateString(locale, { day: "numeric", month: "short", year: "numeric" })}, ${time}`;
 }
 
+const INSTANT = /\b\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)/g;
+
+/** A sentence with its RFC 3339 times by the browser's clock, as they stand in the table around it. @param {string} text */
+const timed = (text) => text.replace(INSTANT, instant);
+
+/** Milliseconds of the units that a span is told in. @type {Record<string, number>} */
+const SPANS = { s: 1000, d: 86_400_000 };
+
 /** What a thing is called: its code or number, and its name. @param {any} thing @param {string} [shows] @returns {string} */
 export function nameOf(thing, shows = "name") {
   if (thing === null || typeof thing !== "object") return String(thing ?? "—");
@@ -57,7 +65,9 @@ const SHOW = {
   flag: (_field, value) => (value ? h("span", { class: "yes" }, icon("tick"), _("Yes")) : _("No")),
   code: (_field, value) => code(nameOf(value)),
   reference: (field, value) => (typeof value === "string" && field.source?.startsWith(TERMS) ? worded(value) : nameOf(value, field.shows)),
-  words: (_field, value) => (Array.isArray(value) ? value.join(", ") : String(value)),
+  share: (_field, value) => quantity(number(value * 100, value > 0 && value < 0.1 ? 1 : 0), "%"),
+  span: (field, value) => duration(value * SPANS[field.unit || "s"]),
+  words: (_field, value) => timed(Array.isArray(value) ? value.join(", ") : String(value)),
   recurrence: (_field, value) => recurrence(String(value)),
   word: (_field, value) => worded(value),
   picks: (field, value) => (field.choices || []).filter(([key]) => value.includes(Number(key))).map(([, word]) => word).join(", "),
@@ -86,11 +96,11 @@ export function show(field, row, of) {
   const value = at(row, field.name);
   if (value === null || value === undefined || value === "" || (Array.isArray(value) && !value.length)) return field.none || "—";
   if (field.kind === "list") return field.columns && Array.isArray(value) ? table(field.columns, value, { of: row }) : String(value.length);
-  const numeric = ["number", "integer", "money", "measured"].includes(field.kind) && typeof value !== "number";
+  const numeric = isNumeric(field) && typeof value !== "number";
   const what = numeric ? String(value) : (SHOW[field.kind] || ((_f, v) => nameOf(v)))(field, value, row);
   const link = fillPath(field.link, row, of) || (field.kind === "file" && typeof value === "string" ? value : null);
   return link ? h("a", { class: "link", href: link }, what) : what;
 }
 
 /** @param {Field} field */
-export const isNumeric = (field) => ["number", "integer", "money", "measured"].includes(field.kind);
+export const isNumeric = (field) => ["number", "integer", "money", "measured", "share", "span"].includes(field.kind);
