@@ -46,3 +46,16 @@ def test_shares_spans_times_and_kinds_are_words_and_per_cent(visit: Any, instanc
     refused = page.locator("section", has=page.get_by_role("heading", name="Healthy intervals")).locator("tbody tr")
     when = refused.locator("td").nth(1).inner_text()
     expect(refused).to_contain_text(f"No reading from {when}.")
+
+
+def test_an_alert_says_nothing_of_a_cause_that_nobody_can_tell(visit: Any, instance: Instance) -> None:
+    page = visit().page
+    told = {"label": "unknown", "text": "No closed order yet", "method": "learned"}
+    alert = {"id": 1, "title": "Drifts", "diagnosis": {"fault": told, "category": {**told, "label": None}, "why": []}}
+    page.route("**/api/alerts/1", lambda route: route.fulfill(json=alert))
+
+    page.goto(f"{instance.url}/alerts/1")
+
+    expect(page.locator("#facts:not([aria-busy])")).to_be_visible()
+    assert "closed order" not in page.locator("#facts").inner_text()
+    assert not page.locator("[data-field^='diagnosis.fault'], [data-field^='diagnosis.category']").count()

@@ -40,6 +40,7 @@ DETECTORS = (  # in a word of what each sees; docs/monitoring.md says what it is
     ("plc", _("The controller or the collector said so")),
     ("system", _("The system noticed it itself")),
 )
+_KIND, _CAUSE = "diagnosis.fault.label", "diagnosis.category.label"
 HELD_BACK = (("maintenance", _("Work on the machine")), ("flood", _("A flood of alarms")))
 
 ALERTS = Records(
@@ -79,11 +80,11 @@ ALERTS = Records(
         Field(name="reason", label=_("Reason"), kind="long"),
         Field(name="recommendation", label=_("What to do"), kind="long"),
         Field(name="diagnosis.suspect", label=_("Sensor or process"), kind="choice", choices=SUSPECTS),
-        Field(name="diagnosis.fault.label", label=_("Fault of the signal"), kind="choice", choices=KINDS),
-        Field(name="diagnosis.fault.method", label=_("How that is known"), kind="choice", choices=METHODS),
-        Field(name="diagnosis.fault.text", label=_("Because"), kind="long"),
-        Field(name="diagnosis.category.label", label=_("Most likely"), none=_("Not known")),
-        Field(name="diagnosis.category.text", label=_("Because"), kind="long"),
+        Field(name=_KIND, label=_("Fault of the signal"), kind="choice", choices=KINDS, needs=_KIND),
+        Field(name="diagnosis.fault.method", label=_("How that is known"), kind="choice", choices=METHODS, needs=_KIND),
+        Field(name="diagnosis.fault.text", label=_("What speaks for that fault"), kind="long", needs=_KIND),
+        Field(name=_CAUSE, label=_("Most likely cause"), needs=_CAUSE),
+        Field(name="diagnosis.category.text", label=_("What speaks for that cause"), kind="long", needs=_CAUSE),
         Field(name="severity", label=_("Severity"), kind="choice", choices=SEVERITIES),
         Field(name="type", label=_("Kind"), kind="choice", choices=TYPES),
         Field(name="asset", label=_("Asset"), kind="reference", link="/assets/{asset.code}"),

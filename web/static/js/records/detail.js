@@ -51,7 +51,8 @@ function askDelete() {
 
 function showFacts() {
   const seen = new Set((spec.panels || []).map((one) => one.inside)); // a list that has a panel of its own stands there
-  const fields = [...(spec.fields || []), ...(spec.read_only || [])].filter((field) => field.kind !== "file" && !seen.has(field.name) && seen.add(field.name));
+  const told = (/** @type {import("./spec.js").Field} */ field) => !field.needs || ![undefined, null, "", "unknown"].includes(at(record, field.needs));
+  const fields = [...(spec.fields || []), ...(spec.read_only || [])].filter((field) => field.kind !== "file" && told(field) && !seen.has(field.name) && seen.add(field.name));
   const pairs = fields.map((field) => h("div", { class: ["long", "list"].includes(field.kind) && at(record, field.name)?.length ? "wide" : null, "data-field": field.name }, h("dt", {}, field.label), h("dd", {}, show(field, record))));
   fill(byId("facts"), h("dl", { class: "grid" }, ...pairs));
   byId("facts").removeAttribute("aria-busy");
