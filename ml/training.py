@@ -187,13 +187,17 @@ def train(
     basis = basis_of(asset, now_ms())
     history = read_history(conn, snapshot, asset_id, basis, settings)
     if progress is not None:
-        progress.at(1, f"learning from {sum(len(one.v) for one in history.series)} readings of {len(history.tags)} tags")
+        progress.at(1, f"learning from {sum(len(one.v) for one in history.series)} readings of {_tags(len(history.tags))}")
     model = learn(history, asset, snapshot, settings, provisional=basis.provisional, version=version or None)
     meta = {**describe(model, history, basis), "contamination": settings.anomaly_contamination}
     if progress is not None:
         meta |= rehearse(history, model, asset, settings, partial(learn, asset=asset, snapshot=snapshot, settings=settings), progress)
     save_model(conn, asset_id, version, model.baseline_hash, meta, seal_model(model, meta, signing_key(settings)))
     return meta
+
+
+def _tags(number: int) -> str:
+    return f"{number} tag" if number == 1 else f"{number} tags"
 
 
 def train_asset(asset_id: int, version: int, job: int | str = "") -> dict[str, Any]:
