@@ -53,8 +53,13 @@ def test_health_of_an_instrument_and_its_asset_add_up_line_by_line(
     assert (own["score"], own["word"], own["tag"]) == (70, "fair", plant.tag)
     assert own["reasons"] == [
         {
-            **{"points": 30, "text": f"{plant.tag} stuck at 5.00 bar", "kind": "instrument"},
-            **{"tag": plant.tag, "alert": alert, "value": 5.0, "times": None},
+            "points": 30,
+            "text": f"{plant.tag} stuck at 5.00 bar",
+            "kind": "instrument",
+            "tag": plant.tag,
+            "alert": alert,
+            "value": 5.0,
+            "times": None,
         }
     ]
     assert [line["points"] for line in own["calculation"]] == [100, -30, 70]
