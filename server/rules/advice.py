@@ -17,6 +17,7 @@ CREW = {
     Suspect.UNKNOWN: "",
 }
 _COMPARE = "Compare it with a second instrument before acting."
+_COMPUTED = "Its computation, or the picture it is computed from, is suspect: no transmitter of its own is behind it."
 _ON_SENSOR = {
     "stuck": "tap or re-power the transmitter, check that its line is open, and simulate a value at its input",
     "noise": "check shield, earth and terminals of its cable, and what was switched on nearby",
@@ -46,7 +47,8 @@ class Subject:
 
 def advise(subject: Subject) -> str:
     """At most ADVICE_MAX characters; the signal stands in the first sentence wherever the alert is about one."""
-    parts = [_ACTS[subject.type](subject), CREW[subject.suspect], _experience(subject)]
+    doubts_computed = _is_computed(subject) and subject.suspect is Suspect.SENSOR
+    parts = [_ACTS[subject.type](subject), _COMPUTED if doubts_computed else CREW[subject.suspect], _experience(subject)]
     words = " ".join(part for part in parts if part)
     return words if len(words) <= ADVICE_MAX else words[: ADVICE_MAX - 1].rstrip() + "\u2026"
 
@@ -54,10 +56,18 @@ def advise(subject: Subject) -> str:
 def order_title(subject: Subject, usual: str) -> str:
     """Title of the order: `usual`; where the device is suspected of a wrong level, "Check transmitter PT-101 (drifts up)"."""
     doubted = _DOUBTED.get(subject.type)
-    if doubted is None or subject.suspect is not Suspect.SENSOR or subject.signal is None:
+    if doubted is None or subject.suspect is not Suspect.SENSOR or subject.signal is None or subject.signal.computed:
         return usual
     title = f"Check transmitter {subject.signal.tag} ({doubted(subject)})"
     return title if len(title) <= TITLE_MAX else title[: TITLE_MAX - 1].rstrip() + "\u2026"
+
+
+def _is_computed(subject: Subject) -> bool:
+    return subject.signal is not None and subject.signal.computed
+
+
+def _picture(subject: Subject) -> str:
+    return f"the picture of {subject.asset} that it is computed from"
 
 
 def _named(subject: Subject) -> str:
@@ -94,9 +104,10 @@ def _drift(subject: Subject) -> str:
 
 
 def _alone(subject: Subject) -> str:
+    compare = f"Look at {_picture(subject)} before acting." if _is_computed(subject) else _COMPARE
     if subject.still < 2:
-        return f" {_COMPARE}"
-    return f" It moved alone, the {subject.still} other signals of {subject.asset} did not. {_COMPARE}"
+        return f" {compare}"
+    return f" It moved alone, the {subject.still} other signals of {subject.asset} did not. {compare}"
 
 
 def _with_it(subject: Subject) -> str:
@@ -116,6 +127,9 @@ def _anomaly(subject: Subject) -> str:
 
 
 def _sensor(subject: Subject) -> str:
+    if _is_computed(subject):
+        start = f"Check {_named(subject)}, {symptom(subject.code)}{_figures(subject)}"
+        return f"{start}: look at {_picture(subject)}, and whether new ones arrive. Do not control by this value meanwhile."
     todo = _ON_SENSOR.get(subject.code or "", "check the transmitter, its wiring and its supply")
     return f"Check sensor {_named(subject)}, {symptom(subject.code)}{_figures(subject)}: {todo}. Do not control by this value meanwhile."
 
@@ -125,6 +139,8 @@ def _gap(subject: Subject) -> str:
         return f"Activate another version of the model of {subject.asset}, or train one anew: until then only rules watch {subject.asset}."
     if subject.signal is None:
         return f"Restore the data of {subject.asset}: nothing arrives from it."
+    if _is_computed(subject):
+        return f"Restore {_named(subject)}: look whether {_picture(subject)} still arrives."
     return f"Restore the signal of {_named(subject)}: it is silent while the others of its source arrive. Check its wiring and supply."
 
 

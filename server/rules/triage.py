@@ -44,6 +44,7 @@ class Signal:
     label: str = ""
     unit: str = ""
     decimals: int = 2
+    computed: bool = False  # from a picture of the machine: no device of its own is behind it
 
     @property
     def named(self) -> str:
@@ -79,7 +80,6 @@ class Calibrated:
     overdue: bool = False
     failed: bool = False
     errors_pct: tuple[float, ...] = ()
-    tolerance_pct: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -136,7 +136,7 @@ def _learnable(facts: Facts, measured: Mapping[str, Any]) -> dict[str, str]:
 
 def _around(session: Session, alert: AlertRecord, asset: Asset) -> Around:
     tags = session.scalars(select(Tag).where(Tag.asset_id == asset.id, Tag.deleted_at.is_(None))).all()
-    signals = {tag.name: Signal(tag=tag.name, label=tag.label, unit=tag.unit, decimals=tag.decimals) for tag in tags}
+    signals = {tag.name: _read(tag) for tag in tags}
     here = select(AlertRecord).where(AlertRecord.asset_id == asset.id, AlertRecord.resolved_at.is_(None))
     active = session.scalars(here.where(AlertRecord.condition == "active", AlertRecord.id != alert.id).order_by(AlertRecord.id)).all()
     return Around(asset, signals, active, cases.past_of_class(session, asset), cases.class_name(session, asset))
@@ -170,6 +170,10 @@ def _facts(session: Session, alert: AlertRecord, around: Around, measured: Mappi
 
 def _signal(tag: str | None, around: Around) -> Signal | None:
     return None if tag is None else around.signals.get(tag, Signal(tag=tag))
+
+
+def _read(tag: Tag) -> Signal:
+    return Signal(tag=tag.name, label=tag.label, unit=tag.unit, decimals=tag.decimals, computed=tag.virtual)
 
 
 def _unique(signals: Sequence[Signal]) -> list[Signal]:

@@ -77,6 +77,7 @@ def test_a_model_that_was_right_half_the_time_takes_half_its_points() -> None:
 
 
 SIGNAL = Signal(tag="M2.vibration", label="Vibration", unit="mm/s")
+PLATE_MIN = Signal(tag="DMLS-1.plate.min", label="Plate temperature, lowest", unit="°C", decimals=1, computed=True)
 CURRENT = Signal(tag="M2.current", label="current", unit="A")
 
 
@@ -111,6 +112,17 @@ CURRENT = Signal(tag="M2.current", label="current", unit="A")
             "Transmitter suspect: this is work for the instrument crew.",
         ),
         (
+            Subject(type=AlertType.INSTRUMENT_FAULT, code="stuck", asset="DMLS-1", signal=PLATE_MIN, value=29.8, suspect=Suspect.SENSOR),
+            "Check Plate temperature, lowest (DMLS-1.plate.min), stuck at 29.8 °C: look at the picture of DMLS-1 that it is computed from, "
+            "and whether new ones arrive. Do not control by this value meanwhile. "
+            "Its computation, or the picture it is computed from, is suspect: no transmitter of its own is behind it.",
+        ),
+        (
+            Subject(type=AlertType.DRIFT, code="drift_high", asset="DMLS-1", signal=PLATE_MIN),
+            "Find out why Plate temperature, lowest (DMLS-1.plate.min) drifts up from its normal course. "
+            "Look at the picture of DMLS-1 that it is computed from before acting.",
+        ),
+        (
             Subject(type=AlertType.ANOMALY, asset="M2", because=((SIGNAL, 0.62), (CURRENT, 0.3))),
             "Inspect M2, starting with Vibration (M2.vibration): the pattern is unlike the healthy baseline, most of it in "
             "Vibration (M2.vibration) 62%, Current (M2.current) 30%.",
@@ -123,6 +135,14 @@ CURRENT = Signal(tag="M2.current", label="current", unit="A")
 )
 def test_advice_is_plain_and_names_the_signal(subject: Subject, says: str) -> None:
     assert advice.advise(subject) == says
+
+
+def test_no_transmitter_is_named_for_a_computed_signal() -> None:
+    suspected = {"asset": "DMLS-1", "signal": PLATE_MIN, "suspect": Suspect.SENSOR, "code": "drift_high"}
+    for type_ in (AlertType.DRIFT, AlertType.RULE_VIOLATION, AlertType.INSTRUMENT_FAULT, AlertType.DATA_GAP):
+        words = advice.advise(Subject(type=type_, **suspected))
+        assert not any(word in words for word in ("Transmitter", "the transmitter", "second instrument", "wiring")), words
+    assert advice.order_title(Subject(type=AlertType.DRIFT, **suspected), "Find cause") == "Find cause"
 
 
 @given(
