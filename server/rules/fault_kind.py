@@ -121,7 +121,7 @@ def learned(cases: Sequence[Case], features: Mapping[str, str], *, of: str, sure
     alike: cases with the same `finding` that ended with the label. of: what the cases are of, in words ("class pump").
     """
     if len(cases) < LEAST_CASES:
-        known = f"Only {len(cases)} closed orders" if cases else "No closed order yet"
+        known = {0: "No closed order yet", 1: "Only one closed order"}.get(len(cases), f"Only {len(cases)} closed orders")
         return Guess(UNKNOWN, "learned", None, f"{known} of {of} to learn from, {LEAST_CASES} are needed", len(cases))
     beliefs = posterior(cases, features)
     label, share = max(beliefs.items(), key=lambda pair: (pair[1], pair[0]))

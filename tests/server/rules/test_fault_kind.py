@@ -107,3 +107,12 @@ def test_thin_evidence_is_unknown(cases: list[Case], seen: dict[str, str]) -> No
 
     assert found.text
     assert found.label == UNKNOWN or (len(cases) >= LEAST_CASES and len(alike) >= LEAST_ALIKE and (found.share or 0) >= SURE_CATEGORY)
+
+
+@pytest.mark.parametrize(
+    ("number", "says"), [(0, "No closed order yet of"), (1, "Only one closed order of"), (2, "Only 2 closed orders of")]
+)
+def test_too_few_cases_are_counted_in_words(number: int, says: str) -> None:
+    cases = [Case({"finding": "drift"}, "wear")] * number
+
+    assert fault_kind.learned(cases, {"finding": "drift"}, of="class pump", sure=SURE_CATEGORY).text.startswith(says)
