@@ -98,6 +98,7 @@ class Facts:
     value: float | None = None
     limit: float | None = None
     companions: Sequence[Companion] = ()
+    others: int = 0  # signals of the machine beside it, also those that nobody could measure yet
     also_faulty: Sequence[Signal] = ()
     also_alarmed: Sequence[Signal] = ()
     calibrated: Calibrated | None = None
@@ -143,7 +144,8 @@ def _nothing_known(facts: Facts) -> Reason:
     if facts.signal is None:
         return Reason(0, "Nothing points to a single signal")
     if not facts.companions:
-        return Reason(0, f"No other signal of the machine is there to compare {facts.signal.named} with")
+        others = "The other signals of the machine have too few readings yet" if facts.others else "No other signal of the machine is there"
+        return Reason(0, f"{others} to compare {facts.signal.named} with")
     if facts.signal.shows_condition:
         return Reason(0, f"{facts.signal.named} moved alone: wear shows there first, but a loose sensor looks the same")
     return Reason(0, "The other signals of the machine neither moved clearly nor stood still")

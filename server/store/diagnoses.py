@@ -23,7 +23,7 @@ from server.rules.calibration import is_overdue
 from server.rules.companions import MOVED, STILL
 from server.rules.fault_kind import UNKNOWN, Guess
 from server.rules.triage import Calibrated, Companion, Facts, Signal, Triage, triage
-from server.store import cases
+from server.store import cases, companions
 from server.store.cases import Past
 from server.timestamps import from_ms, rfc3339, to_ms
 
@@ -38,6 +38,7 @@ class Around:
 
     asset: Asset
     signals: Mapping[str, Signal]
+    witnesses: frozenset[str]  # tags that may be compared
     open: Sequence[AlertRecord]
     past: Sequence[Past]
     class_name: str
@@ -139,7 +140,8 @@ def _around(session: Session, alert: AlertRecord, asset: Asset) -> Around:
     signals = {tag.name: _read(tag) for tag in tags}
     here = select(AlertRecord).where(AlertRecord.asset_id == asset.id, AlertRecord.resolved_at.is_(None))
     active = session.scalars(here.where(AlertRecord.condition == "active", AlertRecord.id != alert.id).order_by(AlertRecord.id)).all()
-    return Around(asset, signals, active, cases.past_of_class(session, asset), cases.class_name(session, asset))
+    witnesses = frozenset(tag.name for tag in companions.signals_of(session, asset.id))
+    return Around(asset, signals, witnesses, active, cases.past_of_class(session, asset), cases.class_name(session, asset))
 
 
 def _codes(alert: AlertRecord, around: Around) -> set[str]:
@@ -160,6 +162,7 @@ def _facts(session: Session, alert: AlertRecord, around: Around, measured: Mappi
         value=alert.value,
         limit=alert.limit,
         companions=_companions(measured, around),
+        others=len(around.witnesses - {tag}),
         also_faulty=_unique([signal for one, signal in others if one.type == AlertType.INSTRUMENT_FAULT]),
         also_alarmed=_unique([signal for one, signal in others if one.type in {AlertType.RULE_VIOLATION, AlertType.DRIFT}]),
         calibrated=_calibrated(session, tag, now) if tag is not None else None,

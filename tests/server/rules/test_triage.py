@@ -76,6 +76,7 @@ STORIES = {
         Suspect.PROCESS,
         "Temperature (M1.temperature) 50% and Current (M1.current) 40%",
     ),
+    "drift before the others were measured": (about(DRIFT, "drift_high", others=4), Suspect.UNKNOWN, "too few readings yet to compare"),
     "pattern of the only signal": (about(AlertType.ANOMALY, "residual", shares=[(TEMPERATURE, 1.0)]), Suspect.UNKNOWN, "No other signal"),
     "pattern nobody names": (Facts(type=AlertType.ANOMALY, code="pattern"), Suspect.UNKNOWN, "Nothing points"),
 }
