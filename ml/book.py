@@ -18,6 +18,7 @@ from ml.scoring import Score
 from realtime.events import AlertType, Because, Edge, Finding, Severity
 
 UPDATE_EVERY_MS = 10_000
+FORGET_MS = 3_600_000  # closes are kept for longer than they explain anything: clocks of devices differ
 RANK = {Severity.ADVISORY: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 
 
@@ -217,7 +218,9 @@ class Book:
         """The open findings, what waits, and when others closed, as plain values to be saved."""
         open_ = [{"detector": name, "row_key": o.row_key, "finding": asdict(o.finding)} for (name, _), o in self.open.items()]
         waiting = [[name, self.detectors[name].row_keys()[row], one.t] for (name, row), one in self.waiting.items()]
-        return {"open": open_, "closed": [[*key, t] for key, t in self.closed.items()], "waiting": waiting}
+        newest = max(self.closed.values(), default=0)
+        closed = [[*key, t] for key, t in self.closed.items() if t >= newest - FORGET_MS]
+        return {"open": open_, "closed": closed, "waiting": waiting}
 
     def adopt(self, state: dict[str, Any], now: int) -> list[Finding]:
         """Take over open findings; those whose row is gone, or stands no longer, are closed."""

@@ -18,12 +18,13 @@ from ml.channels import Channels
 from ml.plain import flags, floats, wholes
 from ml.regimes import START_UP_S as START_UP_S  # noqa: PLC0414 - those that replay know it from here
 from ml.regimes import Condition, Regimes, regime, regime_of
-from ml.scoring import RUNNING, STARTING, UNKNOWN, Chunk, Flags, Floats, Ints, Reading, Turn
-from realtime.events import Batch, Quality, Reason
+from ml.scoring import GREATEST, RUNNING, STARTING, UNKNOWN, Chunk, Flags, Floats, Ints, Reading, Turn
+from realtime.events import Batch, Quality, Reason, quality_byte
 
 FIRST_READINGS_S = 5.0  # of a tag never seen before: a collector that just connected settles first
 RESTART_PERIODS = 5.0  # an interval longer than this many periods (and 5 s) restarts the windows
 Arrived = tuple[int, int, float, int, int]  # slot, t, v, quality byte, at: a row of `Arrivals`
+BEYOND = np.uint8(quality_byte(Quality.BAD, Reason.RANGE))
 NEVER = np.iinfo(np.int64).min // 2
 
 
@@ -94,7 +95,7 @@ class Gate(Keyed):
                 continue
             slots = self.channels.slots_of(batch.ids)
             values = batch.numbers() if batch.kind == "f64" else np.zeros(len(batch))
-            part = Arrivals(slots, batch.t, values, batch.quality, np.full(len(batch), batch.received_ms, np.int64))
+            part = Arrivals(slots, batch.t, values, _quality(batch.quality, values), np.full(len(batch), batch.received_ms, np.int64))
             known = slots >= 0
             self.drops["unknown_tag"] += int(len(known) - known.sum())
             parts.append(part if known.all() else part.take(known))
@@ -112,7 +113,7 @@ class Gate(Keyed):
         if batch.flags or batch.kind != "f64" or batch.quality.item(0):
             return None
         slot, t, v = self.channels.slot_of.get(batch.ids.item(0)), batch.t.item(0), batch.numbers().item(0)
-        if slot is None or not isfinite(v) or t <= self._last_t[slot]:
+        if slot is None or not abs(v) <= GREATEST or t <= self._last_t[slot]:
             return None
         asset, since = self._asset[slot], t - self._good_t[slot]
         fresh = self._restart[slot] or since > self._restart_ms[slot]
@@ -131,8 +132,8 @@ class Gate(Keyed):
                 continue
             slots = [self.channels.slot_of.get(number, -1) for number in batch.ids.tolist()]
             self.drops["unknown_tag"] += slots.count(-1)
-            values = batch.numbers().tolist() if batch.kind == "f64" else [0.0] * len(batch)
-            columns, at = (slots, batch.t.tolist(), values, batch.quality.tolist()), batch.received_ms
+            values = batch.numbers() if batch.kind == "f64" else np.zeros(len(batch))
+            columns, at = (slots, batch.t.tolist(), values.tolist(), _quality(batch.quality, values).tolist()), batch.received_ms
             found += [(s, t, v, q, at) for s, t, v, q in zip(*columns, strict=True) if s >= 0]
         return found
 
@@ -278,6 +279,12 @@ class Gate(Keyed):
     def pause(self, slots: Ints) -> None:
         """The windows of these tags restart with their next reading."""
         self.restart[slots] = True
+
+
+def _quality(quality: npt.NDArray[np.uint8], v: Floats) -> npt.NDArray[np.uint8]:
+    """uint8 (n,): bad, beyond its range, where a device calls good what no process value can be."""
+    wild = np.isfinite(v) & (np.abs(v) > GREATEST)
+    return np.where(wild & (quality & 3 == Quality.GOOD), BEYOND, quality) if wild.any() else quality
 
 
 def _seen_odd(v: float, q: int) -> tuple[bool, bool, float]:

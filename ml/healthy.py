@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ml.regimes import Condition, Spans, conditions, not_running, spans
-from ml.scoring import Floats, Ints
+from ml.scoring import GREATEST, Floats, Ints
 from realtime import historian
 from realtime.historian import Connection
 from realtime.snapshot import Snapshot
@@ -80,7 +80,7 @@ def spread(stretches: list[tuple[int, int]], number: int, each_ms: int) -> list[
 def good_readings(conn: Connection, tag_id: int, stretches: list[tuple[int, int]]) -> tuple[Ints, Floats]:
     """(t, value) of the good readings in these stretches, the oldest `MAX_READINGS` of each."""
     rows = [row for a, b in stretches for row in historian.readings(conn, tag_id, a, b, None, MAX_READINGS)]
-    good = [(t, v) for t, v, q in rows if q & 3 == 0 and v is not None]
+    good = [(t, v) for t, v, q in rows if q & 3 == 0 and v is not None and abs(v) <= GREATEST]
     return np.array([t for t, _ in good], np.int64), np.array([v for _, v in good], np.float64)
 
 

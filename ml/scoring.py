@@ -26,6 +26,9 @@ Noted = tuple[int, int, float, float]
 # One reading with everything about it: the same, then fresh, the row of its asset, running and at, as in `Chunk`.
 Reading = tuple[int, int, float, float, bool, int, int, int]
 
+# No process value: what is further from zero is the garbage of a broken device. Sums would forget what else is in them.
+GREATEST = 1e30
+
 # What a machine does; what holds "while running" holds in RUNNING alone.
 RUNNING, STOPPED, UNKNOWN, IDLE, STARTING = 1, 0, -1, 2, 3
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ml.channels import Channels
@@ -31,7 +33,23 @@ class Spike(PerTag):
 
     name = "spike"
     codes = ("spike",)
-    STATE = ("ring", "at", "filled", "level", "peak", "peak_t", "further", "returned", "upward", "active", "onset", "last_t", "last_peak")
+    STATE = (
+        "ring",
+        "at",
+        "filled",
+        "level",
+        "peak",
+        "peak_t",
+        "further",
+        "returned",
+        "upward",
+        "active",
+        "onset",
+        "last_t",
+        "last_peak",
+        "wild",
+        "last_wild",
+    )
     LEARNED = ("reach", "quiet")
 
     def __init__(self, channels: Channels, settings: Settings) -> None:
@@ -42,6 +60,7 @@ class Spike(PerTag):
         self.ring = np.zeros((n, RING))
         self.at, self.filled = np.zeros(n, np.int64), np.zeros(n, np.int64)
         self.level, self.peak, self.last_peak = np.zeros(n), np.zeros(n), np.zeros(n)
+        self.wild, self.last_wild = self.blank(), self.blank()  # values: of the candidate, of the last spike
         self.peak_t, self.onset, self.last_t = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
         self.further = np.full(n, -1)  # readings beyond since the candidate, -1 = no candidate
         self.returned = np.zeros(n, np.int64)
@@ -132,6 +151,7 @@ class Spike(PerTag):
         which = np.flatnonzero(far)[calm]
         new = chunk.slots[which]
         self.level[new], self.peak[new], self.peak_t[new] = middle[which], distance[which], chunk.t[which]
+        self.wild[new] = chunk.v[which]
         self.further[new], self.returned[new], self.upward[new] = 0, 0, chunk.v[which] > middle[which]
 
     def _remember(self, chunk: Chunk) -> None:
@@ -153,7 +173,7 @@ class Spike(PerTag):
         started = hit[~self.active[hit]]
         self.onset[started] = self.peak_t[started]
         self.active[hit] = True
-        self.last_t[hit], self.last_peak[hit] = chunk.t[confirmed], self.peak[hit]
+        self.last_t[hit], self.last_peak[hit], self.last_wild[hit] = chunk.t[confirmed], self.peak[hit], self.wild[hit]
         step = self.further[s] > FURTHER
         self.filled[s[step]] = 0
         self.further[s[confirmed | step | ~(back | beyond)]] = -1
@@ -163,7 +183,8 @@ class Spike(PerTag):
         self.active[s] &= chunk.t - self.last_t[s] < self.hold_ms[s]
         active = self.active[s]
         value = np.where(active, np.maximum(self.last_peak[s], 1.0), np.minimum(distance, 0.99))
-        return self.tag_score(chunk, value, active, np.zeros(len(s), np.int64), self.onset[s])
+        told = replace(chunk, v=np.where(active, self.last_wild[s], chunk.v))  # the spike, not the healthy reading that confirmed it
+        return self.tag_score(told, value, active, np.zeros(len(s), np.int64), self.onset[s])
 
 
 def _reach(away: Floats) -> float:

@@ -203,3 +203,21 @@ def test_learned_range_yields_to_a_limit_on_its_side() -> None:
     found = made.process([batch([11, 12], [95.0, 95.0], T0 + 1_860_000)])
 
     assert {(f.tag, f.code) for f in found} == {("T-11", "high"), ("T-12", "over_range")}
+
+
+@pytest.mark.parametrize("few", [True, False])
+@pytest.mark.parametrize("wild", [3.4e38, -1e200])
+def test_what_no_process_value_can_be_is_beyond_its_range_and_no_other_detector_takes_it_in(wild: float, few: bool) -> None:
+    plant = snapshot(tag(11), tag(12, range_low=0.0, range_high=100.0))  # nobody told the range of the first
+    made = engine(plant, model(plant, history(plant.tags, wander(1800, channels=2), start=T0 - 1_800_000)))
+    made.few = 24 if few else 0
+    found = []
+    for i, row in enumerate(wander(1200, channels=2, seed=2)):
+        values = [wild if i == 300 else row[0], row[1] + 8.0 * (i > 900)]
+        found += made.process([batch([11, 12], values, T0 + i * 1000)])
+
+    told = [(f.detector, f.code, f.tag, f.edge, (f.t - T0) // 1000) for f in found if f.t < T0 + 900_000 and f.edge != "update"]
+    code = "over_range" if wild > 0 else "under_range"
+    assert told == [("range", code, "T-11", "open", 300), ("range", code, "T-11", "close", 306)]
+    assert "drift" in {f.detector for f in found if f.tag == "T-12" and f.edge == "open"}
+    assert all(np.isfinite(array).all() for array in (made.drift.m, made.drift.total, made.detectors["cusum"].export().arrays["sum"]))

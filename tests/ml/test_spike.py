@@ -49,5 +49,6 @@ def test_a_single_wild_reading_of_a_coarse_tag_is_told() -> None:
     live[100] = 10.4
     scores = [one.score(chunk([0], row, T0 + i * 1000, fresh=i == 0)) for i, row in enumerate(live)]
 
-    alarms = [i for i, score in enumerate(scores) if score is not None and score.active.any()]
+    alarms = {i: score for i, score in enumerate(scores) if score is not None and score.active.any()}
     assert 100 < min(alarms) < 110
+    assert {float(score.reading[0]) for score in alarms.values()} == {10.4}  # not the healthy ones after it
