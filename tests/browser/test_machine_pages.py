@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 JOINED = """async ([src, from, to]) => {
     const { Spark } = await import(new URL('spark.js', new URL(src, location.href)));
@@ -49,3 +50,40 @@ def test_a_page_without_values_never_says_that_there_are_no_data_while_they_come
 
     expect(visitor.page.locator("#data-age")).to_contain_text("data ", timeout=20_000)
     assert "no data yet" not in visitor.page.evaluate("said")
+
+
+def test_an_old_proof_does_not_stand_beside_a_repair_that_waits(visit: Any) -> None:
+    visitor = visit()
+    now = datetime.now(UTC).isoformat()
+    proof = {"state": "proved", "tags": ["PL-1.pressure"], "required_s": 60, "good_s": 60, "started_at": now}
+    done = {
+        "id": 1,
+        "number": "WO-1",
+        "rev": 1,
+        "title": "First",
+        "status": "verified",
+        "verified_by": "signal",
+        "verified_at": now,
+        "proof": proof,
+    }
+    waits = {"id": 2, "number": "WO-2", "rev": 1, "title": "Second", "status": "open", "proof": None, "created_at": now}
+    told: dict[str, Any] = {"maintenance": "ok", "orders": [done]}
+
+    def asset(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "maintenance": told["maintenance"]})
+
+    def orders(route: Route) -> None:
+        of = visitor.page.request.get(f"{visitor.instance.url}/api/assets/PL-1").json()
+        items = [{**one, "asset": {"id": of["id"], "code": "PL-1"}} for one in told["orders"]]
+        route.fulfill(json={"items": items, "total": len(items), "limit": 500, "offset": 0})
+
+    visitor.page.route("**/api/assets/PL-1", asset)
+    visitor.page.route("**/api/work-orders?limit=500", orders)
+    visitor.open("/assets/PL-1")
+    expect(visitor.page.locator("#proof")).to_contain_text("Proved by signal", timeout=20_000)
+
+    told.update(maintenance="faulty", orders=[done, waits])
+    visitor.open("/assets/PL-1")
+    expect(visitor.page.locator("#work")).to_contain_text("Second", timeout=20_000)
+    expect(visitor.page.locator("#proof")).to_be_empty()

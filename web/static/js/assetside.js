@@ -29,7 +29,8 @@ export function showSide(asset) {
   const work = ordersOf(asset);
   fill(byId("work"), work.length ? work.slice(0, 8).map(workRow) : h("li", { class: "quiet" }, _("No orders yet.")));
   const proving = work.find((order) => order.proof && (order.status === "completed" || now() - ms(order.verified_at || order.reopened_at) < 3600e3));
-  fill(byId("proof"), proving && proofBox(proving, now()));
+  const again = asset.maintenance === "faulty" && proving?.status === "verified"; // a later order waits: what was proved is past
+  fill(byId("proof"), proving && !again && proofBox(proving, now()));
 }
 
 /** @param {any} health */
