@@ -16,7 +16,7 @@ LEAST_REQUIRED_S = 1.0
 # Seconds that a detector needs to see that a signal is healthy again (measured by injected faults that end); others see it at once.
 SEES_HEALTH_WITHIN_S = {
     "drift": 60.0,
-    "shift": 310.0,
+    "shift": 430.0,
     "cusum": 780.0,
     "noise": 60.0,
     "spike": 45.0,
