@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ml.arrays import Keyed
 from ml.channels import Channels
-from ml.scoring import Flags, Floats, Ints, Score
+from ml.scoring import Flags, Floats, Ints, Noted, Score
 from realtime.events import Because
 
 LEAST_SHARE = 0.01  # a tag that explains less is not named
@@ -22,6 +24,17 @@ class PerAsset(Keyed):
     def tick(self, now: int) -> Score | None:
         """Nothing by default: only readings move them."""
         return None
+
+    def note(self, s: int, t: int, v: float, dt: float) -> bool:
+        """Nothing is taken by default: see `Noting`."""
+        return False
+
+    def _note_each(self, readings: Sequence[Noted], step_ms: int) -> int:
+        """How many of these `note` takes, from the first on; none where they are of several steps of this length."""
+        step = readings[0][1] // step_ms
+        if any(t // step_ms != step for _, t, _, _ in readings):
+            return 0
+        return next((i for i, one in enumerate(readings) if not self.note(*one)), len(readings))
 
     def row_keys(self) -> list[str]:
         """One row an asset."""

@@ -99,16 +99,7 @@ class Cva(PerAsset):
 
     def note_machine(self, readings: Sequence[Noted]) -> int:
         """Readings of one row, as far as `note` takes them; none where they are of several."""
-        s, t, _, _ = readings[0]
-        length = self._row_ms[self._asset[s]]
-        row = t // length
-        for _, t, _, _ in readings:
-            if t // length != row:
-                return 0
-        for i, one in enumerate(readings):
-            if not self.note(*one):
-                return i
-        return len(readings)
+        return self._note_each(readings, self._row_ms[self._asset[readings[0][0]]])
 
     def note(self, s: int, t: int, v: float, dt: float) -> bool:
         """A reading that ends no row: see `Noting`."""

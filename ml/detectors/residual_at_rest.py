@@ -56,16 +56,10 @@ class AtRest(PerAsset):
 
     def note_machine(self, readings: Sequence[Noted]) -> int:
         """Readings of one step, as far as `note` takes them; none where they are of several, or one replaces a former of its tag."""
-        s, t, _, _ = readings[0]
-        length = self._step_ms[self._asset[s]]
-        step = t // length
-        for s, t, _, _ in readings:
-            if t // length != step or self._at[s] == step:
-                return 0
-        for i, one in enumerate(readings):
-            if not self.note(*one):
-                return i
-        return len(readings)
+        step_ms = self._step_ms[self._asset[readings[0][0]]]
+        if any(self._at[s] == t // step_ms for s, t, _, _ in readings):
+            return 0
+        return self._note_each(readings, step_ms)
 
     def note(self, s: int, t: int, v: float, dt: float) -> bool:
         """A reading that is neither late nor begins a step before the former is whole: see `Noting`."""
