@@ -20,7 +20,7 @@ from tests.server.store.story import fold
 
 def noisy(plant: SmallPlant, n: int, edge: Edge = "open", t: int = NOW_MS, severity: Severity = Severity.WARNING, **other: Any) -> Finding:
     fields = {"type": AlertType.INSTRUMENT_FAULT, "detector": "noise", "severity": severity, **other}
-    return finding(plant, edge, t, key=f"noise:1:x{n}:1", code=f"x{n}", **fields)
+    return finding(plant, edge, t, key=f"noise:1:x{n}:1", **{"code": f"x{n}", **fields})
 
 
 def raise_(session: Session, plant: SmallPlant, n: int, severity: Severity = Severity.WARNING, **other: Any) -> AlertRecord:
@@ -49,10 +49,11 @@ def test_after_eleven_in_ten_minutes_only_the_critical_are_told(database: Databa
         ({"type": AlertType.MACHINE_FAULT, "tag": None, "detector": "plc"}, None),
         ({"type": AlertType.RULE_VIOLATION, "detector": "limits"}, None),
         ({"type": AlertType.RULE_VIOLATION, "detector": "limits", "tag": "M2.temperature"}, "flood"),
+        ({"type": AlertType.DATA_GAP, "detector": "system", "tag": None, "code": "model_damaged"}, None),
         ({"type": AlertType.DRIFT, "detector": "drift"}, "flood"),
         ({"type": AlertType.DATA_GAP, "detector": "gap"}, "flood"),
     ],
-    ids=["source lost", "machine fault", "confirmed limit", "limit that nobody confirmed", "drift", "gap"],
+    ids=["source lost", "machine fault", "confirmed limit", "limit that nobody confirmed", "damaged model", "drift", "gap"],
 )
 def test_a_flood_hides_no_lost_source_fault_or_confirmed_limit(
     database: Database, plant: SmallPlant, other: dict[str, Any], held: str | None
