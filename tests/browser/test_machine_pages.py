@@ -87,3 +87,4 @@ def test_an_old_proof_does_not_stand_beside_a_repair_that_waits(visit: Any) -> N
     visitor.open("/assets/PL-1")
     expect(visitor.page.locator("#work")).to_contain_text("Second", timeout=20_000)
     expect(visitor.page.locator("#proof")).to_be_empty()
+    visitor.page.unroute_all(behavior="wait")

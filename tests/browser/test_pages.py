@@ -143,6 +143,7 @@ def test_a_flood_of_alarms_is_announced_and_one_alone_is_no_first_out(visit: Any
     assert visitor.violations() == []
     visitor.page.locator("#flood-held").click()
     expect(visitor.page.locator(".alarm-row")).to_contain_text(["Held for the test"])
+    visitor.page.unroute_all(behavior="wait")
 
 
 def test_a_technician_lands_on_the_own_work(browser: Browser, instance: Instance) -> None:
