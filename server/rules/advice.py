@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from realtime.events import AlertType
-from server.rules.triage import Companion, Signal, Suspect
+from server.rules.facts import Companion, Signal
+from server.rules.triage import Suspect
 from server.rules.wording import MODEL_DAMAGED, PACE_WORDS, TITLE_MAX, is_below, symptom
 
 ADVICE_MAX = 400

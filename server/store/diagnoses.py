@@ -21,8 +21,9 @@ from server.models.plant import Asset, Instrument, Tag
 from server.rules import advice, fault_kind
 from server.rules.calibration import is_overdue
 from server.rules.companions import MOVED, STILL
+from server.rules.facts import Calibrated, Companion, Facts, Signal
 from server.rules.fault_kind import UNKNOWN, Guess
-from server.rules.triage import Calibrated, Companion, Facts, Signal, Triage, triage
+from server.rules.triage import Triage, triage
 from server.store import cases, companions
 from server.store.cases import Past
 from server.timestamps import from_ms, rfc3339, to_ms

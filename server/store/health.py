@@ -22,9 +22,9 @@ from server.models.work import WorkOrder
 from server.rules import health as rules
 from server.rules.asset import Operating
 from server.rules.calibration import is_overdue
+from server.rules.facts import Signal
 from server.rules.health import OVERDUE_WORK, Health, Trouble
 from server.rules.policy import VERDICTS_WANTED
-from server.rules.triage import Signal
 from server.rules.wording import MODEL_DAMAGED, symptom, wall
 from server.rules.work_order import UNVERIFIED, OrderState, OrderVerdict
 from server.store import judged

@@ -12,8 +12,9 @@ from realtime.events import AlertType
 from server.rules import advice, companions, health
 from server.rules.advice import ADVICE_MAX, Subject
 from server.rules.companions import Course, Shape
+from server.rules.facts import Companion, Signal
 from server.rules.health import OVERDUE_WORK, Trouble
-from server.rules.triage import Companion, Signal, Suspect
+from server.rules.triage import Suspect
 
 KINDS = [*map(str, AlertType), OVERDUE_WORK]
 

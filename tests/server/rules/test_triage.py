@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.events import AlertType
-from server.rules.triage import DECIDES, Calibrated, Companion, Facts, Signal, Suspect, suspect_of, triage
+from server.rules.facts import Calibrated, Companion, Facts, Signal
+from server.rules.triage import DECIDES, Suspect, suspect_of, triage
 
 TEMPERATURE = Signal(tag="M1.temperature", label="Temperature", unit="°C", decimals=1)
 VIBRATION = Signal(tag="M1.vibration", label="Vibration", unit="mm/s")
