@@ -202,12 +202,13 @@ class Engine:
 
     def with_model(self, model: AssetModel, now: int) -> tuple[Engine, list[Finding]]:
         """The same engine with a model in force, and nothing of what its asset was judged by before; findings as of `_remade`."""
-        replaces = model.asset in self.models
+        former = self.models.get(model.asset)
         self.load(model)
-        if not replaces:
+        if former is None or not _leaves(former, model):
             return self, self.book.abandon({model.asset}, now)
         new, closed = self._remade(self.channels.snapshot, now)
         new.channels.version = self.channels.version
+        new.gap.live_at = self.gap.live_at  # nothing changed in what is listened to
         return new, closed
 
     def _remade(self, snapshot: Snapshot, now: int) -> tuple[Engine, list[Finding]]:
@@ -219,6 +220,17 @@ class Engine:
         new.readings = self.readings
         new.gap.start_listening(now)
         return new, closed
+
+
+def _leaves(former: AssetModel, model: AssetModel) -> bool:
+    """Something of the former model would stay in force where this one is only loaded over it: a whole part, or a tag of one."""
+    if former.tag_ids != model.tag_ids:
+        return True
+    for name, was in former.learned.items():
+        now = model.learned.get(name, {})
+        if was.keys() - now.keys() or any(array.dtype == bool and (array & ~now[key]).any() for key, array in was.items()):
+            return True
+    return False
 
 
 def _one(detectors: Mapping[str, Detector], kind: type[T]) -> T:

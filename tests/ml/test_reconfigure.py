@@ -150,6 +150,27 @@ def test_the_same_model_anew_leaves_its_alarm_alone(name: str) -> None:
 
     assert closed == []
     assert standing(same) == {name}
+    assert same is made  # what is learned anew every hour costs no new engine
+
+
+def test_a_machine_that_lost_a_tag_of_its_joint_model_is_judged_without_it() -> None:
+    six = [tag(number, range_low=0.0, range_high=100.0) for number in range(11, 17)]
+    plant = snapshot(*six)
+    whole = model(plant, history(six, wander(1800, channels=6)))
+    made = engine(plant, whole)
+    alone = [*six[:3], *(tag(number, joint=False) for number in range(14, 17))]
+    fewer = model(snapshot(*alone), history(alone, wander(1800, channels=6)))
+    before = {name: made.detectors[name] for name in ("residual", "cva")}
+    assert all(isinstance(one, Taught) and one.judges(0) for one in before.values())
+
+    made.start_listening(T0)
+    other, _ = made.with_model(fewer, T0 + 2_400_000)
+
+    cva, residual = other.detectors["cva"], other.residual
+    assert isinstance(cva, Taught)
+    assert not cva.judges(0)  # three tags are too few
+    assert residual.known.tolist() == [True] * 3 + [False] * 3
+    assert other.gap.live_at == made.gap.live_at
 
 
 def test_a_restart_after_a_calibration_forgets_too_and_without_one_keeps_the_level() -> None:
