@@ -67,7 +67,7 @@ def test_it_tells_what_it_does_and_stops_when_told(bus: Bus, start: Start, datab
     (beat,) = wait_for(lambda: [beat for beat in recorders(bus) if beat["stored"] == 50 and beat["dead"] == 1], 30, "the heartbeat")
     process.send_signal(signal.SIGTERM)
 
-    assert process.wait(5) == 0
+    assert process.wait(30) == 0
     assert beat["pid"] == process.pid
     assert beat.keys() >= {"stored", "duplicate", "conflict", "rate", "lag_ms", "pending", "dead", "bus_fill", "bus_warning", "janitor"}
     assert (beat["duplicate"], beat["conflict"], beat["pending"]) == (0, 0, 0)

@@ -54,7 +54,7 @@ def test_a_report_is_asked_for_run_and_fetched(
     assert [(line["title"], line["asset"], line["status"]) for line in lines] == [("'=cmd|'/c calc'!A0", "M2", "open")]
     assert (row.done, row.total) == (1, 1)
     jobs_program.send_signal(signal.SIGTERM)
-    assert jobs_program.wait(timeout=5) == 0
+    assert jobs_program.wait(timeout=30) == 0
 
 
 def test_a_function_that_is_not_listed_does_not_run(bus: Bus, jobs_program: subprocess.Popen[bytes], tmp_path: object) -> None:

@@ -167,7 +167,7 @@ def test_the_chain_is_sealed_and_the_program_stops_at_once(
 
     worker.send_signal(signal.SIGTERM)
 
-    assert worker.wait(timeout=5) == 0
+    assert worker.wait(timeout=30) == 0
     with database.transaction() as session:
         head = audit_files.read_head(audit_files.head_path(settings))
         assert not audit_check.verify(session, audit_files.audit_key(settings), head).problems
