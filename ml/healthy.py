@@ -85,7 +85,7 @@ def good_readings(conn: Connection, tag_id: int, stretches: list[tuple[int, int]
 
 
 def levels(conn: Connection, tag_id: int, start: int, end: int, closed: Spans) -> tuple[Ints, Floats]:
-    """(t int64 (n,), float64 (n, 4): minimum, mean, maximum, readings) of minutes or longer that touch no barred stretch, without garbage."""
+    """(t int64 (n,), float64 (n, 4): minimum, mean, maximum, readings) of minutes or longer in no barred stretch, without garbage."""
     points = [point for point in historian.trend(conn, tag_id, start, end, LEVEL_POINTS).points if point[1] is not None]
     t = np.array([point[0] for point in points], np.int64)
     rows = np.array([point[1:] for point in points], np.float64).reshape(-1, 4)
