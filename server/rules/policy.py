@@ -14,6 +14,7 @@ from enum import StrEnum
 from math import inf
 
 from realtime.events import AlertType, Severity
+from server.rules.wording import MODEL_DAMAGED
 
 PRECISION_WANTED = 0.5
 VERDICTS_WANTED = 10
@@ -67,9 +68,9 @@ def route(evidence: Evidence) -> Route:
     return Route.ALERT
 
 
-def waits_in_a_flood(type_: AlertType, severity: Severity, route_: Route) -> bool:
-    """Whether a flood holds it back: never what is critical, a lost source, a machine's fault or a confirmed limit that was crossed."""
-    if severity is Severity.CRITICAL or type_ in {AlertType.SOURCE_LOST, AlertType.MACHINE_FAULT}:
+def waits_in_a_flood(type_: AlertType, severity: Severity, route_: Route, code: str | None = None) -> bool:
+    """Whether a flood holds it back: never what is critical, a lost source, a machine's fault, a damaged model or a confirmed limit."""
+    if severity is Severity.CRITICAL or code == MODEL_DAMAGED or type_ in {AlertType.SOURCE_LOST, AlertType.MACHINE_FAULT}:
         return False
     return type_ is not AlertType.RULE_VIOLATION or route_ is not Route.ORDER
 

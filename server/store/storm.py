@@ -11,7 +11,6 @@ from realtime.events import AlertType, Severity
 from server.models.alerts import AlertRecord
 from server.rules.alarm_figures import in_flood
 from server.rules.policy import waits_in_a_flood
-from server.rules.wording import MODEL_DAMAGED
 from server.store.judgement import route_of
 
 MAINTENANCE, FLOOD = "maintenance", "flood"  # why an alert is suppressed
@@ -21,11 +20,7 @@ LOOKED_BACK = timedelta(days=1)
 
 def held_back(session: Session, alert: AlertRecord, now: datetime) -> str | None:
     """FLOOD for a new alert that waits until the flood is over; None for one that is told."""
-    if (
-        alert.watch
-        or alert.code == MODEL_DAMAGED
-        or not waits_in_a_flood(AlertType(alert.type), Severity(alert.severity), route_of(session, alert))
-    ):
+    if alert.watch or not waits_in_a_flood(AlertType(alert.type), Severity(alert.severity), route_of(session, alert), alert.code):
         return None
     return FLOOD if is_on(session, alert.site_id, now, but=alert.id) else None
 
